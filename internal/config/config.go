@@ -1,0 +1,111 @@
+// Package config is every setting of the program in one struct, read from
+// defaults, a YAML file, MUSTER_… environment variables and flags, each
+// overruling the one before. A key that is not known, or a value that cannot
+// be read, is an error that names it and where it stood.
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole configuration. The tags are the single source for the
+// keys, the environment names, the example file and the documentation.
+type Config struct {
+	Listen     string `key:"listen" doc:"Address of the HTTP API."`
+	DataDir    string `key:"data_dir" doc:"Directory for the database and the lock. Made with mode 0700. Empty means ./data, or ./sandbox-data when simulating."`
+	AdminToken string `key:"admin_token" doc:"Fixes the admin token; it is never stored. Empty: the first start makes one and shows it once. Better set by the environment than in a file."`
+	// ShutdownTimeout is shared by everything that has to end.
+	ShutdownTimeout time.Duration `key:"shutdown_timeout" doc:"How long a shutdown may take: running requests and the sessions' goodbyes."`
+
+	Database Database `key:"database"`
+	Sandbox  Sandbox  `key:"sandbox"`
+	WA       WA       `key:"wa"`
+	HTTP     HTTP     `key:"http"`
+	Sessions Sessions `key:"sessions"`
+	Log      Log      `key:"log"`
+}
+
+// Database says where the data is.
+type Database struct {
+	Driver string `key:"driver" doc:"sqlite (a file in data_dir) or postgres."`
+	DSN    string `key:"dsn" doc:"Connection URL, for postgres only: postgres://user:password@host/database."`
+}
+
+// Sandbox configures the simulated WhatsApp inside the server.
+type Sandbox struct {
+	Enabled bool   `key:"enabled" doc:"Run a simulated WhatsApp inside the server and use it instead of the real one."`
+	Listen  string `key:"listen" doc:"Address of the simulator and its control API. Loopback only."`
+	World   string `key:"world" doc:"demo (a linked session, groups and people who chat) or empty."`
+}
+
+// WA points the server at a simulator that runs separately.
+type WA struct {
+	Endpoint string `key:"endpoint" doc:"WebSocket URL of a separately running simulator (ws://127.0.0.1:PORT/ws/chat). Loopback only. Empty: the real WhatsApp."`
+	RootKey  string `key:"root_key" doc:"The simulator's certificate root, 64 hexadecimal digits, from its /control/v1/info."`
+}
+
+// HTTP bounds what a request may take.
+type HTTP struct {
+	BodyLimit      Size          `key:"body_limit" doc:"Largest request body."`
+	HeaderLimit    Size          `key:"header_limit" doc:"Largest request line with all headers."`
+	ReadTimeout    time.Duration `key:"read_timeout" doc:"How long a request may take to arrive."`
+	WriteTimeout   time.Duration `key:"write_timeout" doc:"How long an answer may take to be sent."`
+	IdleTimeout    time.Duration `key:"idle_timeout" doc:"How long a connection may be silent between requests."`
+	MaxConnections int           `key:"max_connections" doc:"How many connections may be open at once."`
+}
+
+// Sessions configures the linked devices.
+type Sessions struct {
+	StartParallel  int           `key:"start_parallel" doc:"How many sessions connect at once after a start."`
+	StartJitter    time.Duration `key:"start_jitter" doc:"Each session's start waits a random time up to this."`
+	ReadTimeout    time.Duration `key:"read_timeout" doc:"How long WhatsApp may take to answer a question."`
+	WriteTimeout   time.Duration `key:"write_timeout" doc:"How long WhatsApp may take to confirm a change."`
+	SilenceAfter   time.Duration `key:"silence_after" doc:"A connected session that received nothing for this long is probed."`
+	ProbeTimeout   time.Duration `key:"probe_timeout" doc:"A session that does not answer the probe for this long is degraded."`
+	ReconnectAfter time.Duration `key:"reconnect_after" doc:"A session that is degraded for this long is reconnected."`
+}
+
+// Log configures the log on standard error.
+type Log struct {
+	Level  string `key:"level" doc:"trace, debug, info, warn or error."`
+	Format string `key:"format" doc:"console (for people) or json (for machines)."`
+}
+
+// The worlds that a sandbox can start with.
+const (
+	WorldDemo  = "demo"
+	WorldEmpty = "empty"
+)
+
+// Database drivers and log formats.
+const (
+	DriverSQLite   = "sqlite"
+	DriverPostgres = "postgres"
+	FormatConsole  = "console"
+	FormatJSON     = "json"
+)
+
+// Default is the configuration of a server that was told nothing.
+func Default() Config {
+	return Config{
+		Listen:          "127.0.0.1:3451",
+		ShutdownTimeout: 20 * time.Second,
+		Database:        Database{Driver: DriverSQLite},
+		Sandbox:         Sandbox{Listen: "127.0.0.1:3452", World: WorldDemo},
+		HTTP: HTTP{
+			BodyLimit: 1 << 20, HeaderLimit: 16 << 10,
+			ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+			MaxConnections: 4096,
+		},
+		Sessions: Sessions{
+			StartParallel: 16, StartJitter: 250 * time.Millisecond,
+			ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
+			SilenceAfter: 50 * time.Second, ProbeTimeout: 10 * time.Second, ReconnectAfter: 2 * time.Minute,
+		},
+		Log: Log{Level: "info", Format: FormatConsole},
+	}
+}
+
+// Simulated tells whether the server runs against a simulator, its own or a
+// separate one, and never touches the real WhatsApp.
+func (c Config) Simulated() bool { return c.Sandbox.Enabled || c.WA.Endpoint != "" }
