@@ -1,0 +1,330 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"muster/internal/fault"
+)
+
+// farewell bounds the attempt to tell the phone that a deleted session is gone.
+const farewell = 5 * time.Second
+
+// Connect starts a session that is not running: a linked one logs in, another
+// one asks for QR codes. It returns at once; the state tells how it went on. A
+// session that waits to try again tries at once.
+func (m *Manager) Connect(ctx context.Context, id string) (Session, error) {
+	return m.starting(ctx, id, false)
+}
+
+// Reconnect ends the session's connection, if there is one, and connects.
+func (m *Manager) Reconnect(ctx context.Context, id string) (Session, error) {
+	return m.starting(ctx, id, true)
+}
+
+func (m *Manager) starting(ctx context.Context, id string, anew bool) (Session, error) {
+	c, err := m.find(id)
+	if err != nil {
+		return Session{}, err
+	}
+	if err = c.desire(ctx, desiredConnected); err != nil {
+		return Session{}, err
+	}
+	r, err := c.start(ctx, ReasonRequested)
+	if err != nil {
+		return Session{}, err
+	}
+	r.poke()
+	if anew {
+		select {
+		case <-r.settled: // else it is connecting right now
+			// Said here, so that the answer does not show the old connection.
+			c.setStateOf(r, StatusConnecting, ReasonRequested, "")
+			r.signal(reconnectNow{})
+		default:
+		}
+	}
+	if r.ending.Load() { // it ended at this moment
+		if _, err = c.start(ctx, ReasonRequested); err != nil {
+			return Session{}, err
+		}
+	}
+	return c.snapshot(), nil
+}
+
+// Disconnect ends the connection and keeps the session linked. It stays
+// disconnected over restarts of the server until Connect.
+func (m *Manager) Disconnect(ctx context.Context, id string) (Session, error) {
+	c, err := m.find(id)
+	if err != nil {
+		return Session{}, err
+	}
+	end, err := c.begin(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	defer end()
+	if err = c.desire(ctx, desiredDisconnected); err != nil {
+		return Session{}, err
+	}
+	if c.current() == nil {
+		return c.snapshot(), nil
+	}
+	if err = c.halt(ctx); err != nil {
+		return Session{}, err
+	}
+	c.setState(ctx, StatusDisconnected, ReasonRequested, "")
+	return c.snapshot(), nil
+}
+
+// SetProxy stores the session's proxy, "" for none, and moves a running
+// session to it.
+func (m *Manager) SetProxy(ctx context.Context, id, proxy string) (Session, error) {
+	c, err := m.find(id)
+	if err != nil {
+		return Session{}, err
+	}
+	if _, err = m.options.Network.parseProxy(proxy); err != nil {
+		return Session{}, err
+	}
+	end, err := c.begin(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	defer end()
+	now := m.now()
+	if err = m.repo.setProxy(ctx, id, proxy, now); err != nil {
+		return Session{}, err
+	}
+	c.update(func() { c.proxy, c.session.Proxy, c.session.UpdatedAt = proxy, redact(proxy), now })
+	if c.current() == nil {
+		return c.snapshot(), nil
+	}
+	if err = c.halt(ctx); err != nil {
+		return Session{}, err
+	}
+	if _, err = c.startInTurn(ctx, ReasonRequested); err != nil {
+		return Session{}, err
+	}
+	return c.snapshot(), nil
+}
+
+// Logout unlinks the session: it tells WhatsApp, deletes the keys and keeps the
+// session, ready to be linked again. A session that is not connected cannot
+// tell WhatsApp; then, or when telling fails, force deletes the keys all the
+// same, and the phone goes on listing the device until someone removes it
+// there.
+func (m *Manager) Logout(ctx context.Context, id string, force bool) (Session, error) {
+	c, err := m.find(id)
+	if err != nil {
+		return Session{}, err
+	}
+	end, err := c.begin(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	defer end()
+	if !c.linked() {
+		return Session{}, errNotLinked()
+	}
+	if err = c.sayGoodbye(ctx); err != nil {
+		if !force {
+			return Session{}, err
+		}
+		m.log.Warn().Err(err).Str("session", id).Msg("logging out without telling the phone")
+	}
+	if err = c.halt(ctx); err != nil {
+		return Session{}, err
+	}
+	if err = c.dropDevice(); err != nil {
+		return Session{}, err
+	}
+	c.setState(ctx, StatusLoggedOut, ReasonLoggedOutHere, "logged out through this server")
+	return c.snapshot(), nil
+}
+
+// Delete removes the session and its keys. A connected one tells WhatsApp
+// first, if that takes no more than a moment.
+func (m *Manager) Delete(ctx context.Context, id string) error {
+	c, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	end, err := c.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if c.isGone() {
+		return notFound(id)
+	}
+	if c.snapshot().Status.online() {
+		brief, cancel := context.WithTimeout(ctx, farewell)
+		if err = c.sayGoodbye(brief); err != nil {
+			m.log.Warn().Err(err).Str("session", id).Msg("deleting a session without telling the phone")
+		}
+		cancel()
+	}
+	if err = c.halt(ctx); err != nil {
+		return err
+	}
+	err = m.options.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if jid := c.snapshot().JID; jid != "" {
+			parsed, err := types.ParseJID(jid)
+			if err != nil {
+				return fmt.Errorf("stored jid of session %s: %w", id, err)
+			}
+			if err = m.devices.remove(ctx, parsed); err != nil {
+				return err
+			}
+		}
+		return m.repo.delete(ctx, id)
+	})
+	if err != nil {
+		return err
+	}
+	c.update(func() {
+		c.gone = true
+		c.session.Status, c.session.Reason, c.session.Detail = StatusDisconnected, ReasonRequested, "the session was deleted"
+	})
+	m.mu.Lock()
+	delete(m.sessions, id)
+	m.mu.Unlock()
+	return nil
+}
+
+// start begins a run, or returns the one in progress.
+func (c *companion) start(ctx context.Context, reason string) (*run, error) {
+	end, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return c.startInTurn(ctx, reason)
+}
+
+// startInTurn is start for those who have their turn already.
+func (c *companion) startInTurn(ctx context.Context, reason string) (*run, error) {
+	if c.isGone() {
+		return nil, notFound(c.id)
+	}
+	if c.m.isClosing() {
+		return nil, errClosing()
+	}
+	if r := c.current(); r != nil {
+		if !r.ending.Load() {
+			return r, nil
+		}
+		select { // its last connection is being closed
+		case <-r.done:
+		case <-ctx.Done():
+			return nil, abandoned(ctx, Read)
+		}
+	}
+	r, err := c.newRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.setState(ctx, StatusConnecting, reason, "")
+	c.update(func() { c.run = r })
+	go r.loop()
+	return r, nil
+}
+
+// halt stops the run and waits for its end. Whoever calls it has its turn and
+// sets the state afterwards.
+func (c *companion) halt(ctx context.Context) error {
+	r := c.current()
+	if r == nil {
+		return nil
+	}
+	r.stop()
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("session %s: the connection did not end in time: %w", c.id, ctx.Err())
+	}
+}
+
+// shutDown ends the session with the server.
+func (c *companion) shutDown(ctx context.Context) error {
+	end, err := c.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("session %s is busy: %w", c.id, err)
+	}
+	defer end()
+	if c.current() == nil {
+		return nil
+	}
+	err = c.halt(ctx)
+	c.setState(ctx, StatusDisconnected, ReasonStopped, "the server was stopped")
+	return err
+}
+
+// sayGoodbye removes this device from the account at WhatsApp and deletes its
+// keys.
+func (c *companion) sayGoodbye(ctx context.Context) error {
+	r, leave, err := c.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(ctx, c.m.options.WriteTimeout)
+	defer cancel()
+	r.leaving.Store(true)
+	if err = r.client.Logout(ctx); err != nil {
+		r.leaving.Store(false)
+		return translate(Write, err)
+	}
+	return nil
+}
+
+// dropDevice deletes the device's keys, if they are still there.
+func (c *companion) dropDevice() error {
+	jid := c.snapshot().JID
+	if jid == "" {
+		return nil
+	}
+	parsed, err := types.ParseJID(jid)
+	if err != nil {
+		return fmt.Errorf("stored jid of session %s: %w", c.id, err)
+	}
+	ctx, cancel := context.WithTimeout(c.m.ctx, stateTimeout)
+	defer cancel()
+	if err = c.m.devices.remove(ctx, parsed); err != nil {
+		return err
+	}
+	c.forgetDevice()
+	return nil
+}
+
+// desire stores whether a restart of the server connects the session.
+func (c *companion) desire(ctx context.Context, desired string) error {
+	if err := c.m.repo.setDesired(ctx, c.id, desired); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.desired = desired
+	c.mu.Unlock()
+	return nil
+}
+
+func (c *companion) isGone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
+func (m *Manager) isClosing() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.closing
+}
+
+func errNotLinked() error {
+	return fault.New(fault.SessionNotLinked, "no phone is linked to this session: link one by QR code or phone number")
+}
