@@ -1,0 +1,104 @@
+package groups
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+
+	"muster/internal/fault"
+)
+
+// DescriptionRequest asks for a new description (topic), or for none.
+type DescriptionRequest struct {
+	Target
+	// Description is the new text, at most MaxDescription characters; nil (or
+	// empty) deletes.
+	Description *string
+	// PrevID is the Group.TopicID that this change replaces; when another is
+	// current by now, the change fails with description_conflict. Nil (or
+	// empty) replaces whatever is current.
+	PrevID *string
+}
+
+// Validate checks the group and the length.
+func (r DescriptionRequest) Validate() error {
+	if err := r.Target.Validate(); err != nil {
+		return err
+	}
+	if n := utf8.RuneCountInString(r.text()); n > MaxDescription {
+		return fault.Field("description", "has %d characters; WhatsApp allows %d", n, MaxDescription)
+	}
+	return nil
+}
+
+func (r DescriptionRequest) text() string {
+	if r.Description == nil {
+		return ""
+	}
+	return *r.Description
+}
+
+func (r DescriptionRequest) prev() string {
+	if r.PrevID == nil {
+		return ""
+	}
+	return *r.PrevID
+}
+
+// descriptionAttempts bounds how often a change that replaces whatever is
+// current starts again because somebody else was faster.
+const descriptionAttempts = 3
+
+// SetDescription changes or deletes the description.
+func (s *Service) SetDescription(ctx context.Context, req DescriptionRequest) error {
+	if err := req.Validate(); err != nil {
+		return err
+	}
+	group, err := req.group()
+	if err != nil {
+		return err
+	}
+	for attempt := 1; ; attempt++ {
+		prev := req.prev()
+		if prev == "" {
+			current, err := s.group(ctx, req.SessionID, group)
+			if err != nil {
+				return err
+			}
+			prev = current.TopicID
+		}
+		err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
+			return sendDescription(ctx, client, group, prev, req.text())
+		})
+		if req.prev() == "" && attempt < descriptionAttempts && fault.Is(err, fault.DescriptionConflict) {
+			continue
+		}
+		return s.explain(ctx, req.SessionID, group, err)
+	}
+}
+
+// sendDescription does what the client's SetGroupTopic does. That one cannot be
+// used: for an empty predecessor it asks for the group itself, and then misses
+// the id of a deleted description.
+func sendDescription(ctx context.Context, client *whatsmeow.Client, group types.JID, prev, text string) error {
+	node := waBinary.Node{Tag: "description", Attrs: waBinary.Attrs{"id": client.GenerateMessageID()}}
+	if prev != "" {
+		node.Attrs["prev"] = prev
+	}
+	if text == "" {
+		node.Attrs["delete"] = "true"
+	} else {
+		node.Content = []waBinary.Node{{Tag: "body", Content: []byte(text)}}
+	}
+	_, err := client.DangerousInternals().SendGroupIQ(ctx, "set", group, node)
+	switch iqCode(err) {
+	case 409:
+		return fault.New(fault.DescriptionConflict, "somebody changed the description meanwhile: prev_id is not the current topic_id").Because(err)
+	case 406:
+		return fault.Field("description", "WhatsApp does not accept this text; it may be too long").Because(err)
+	}
+	return refused(err)
+}

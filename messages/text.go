@@ -1,0 +1,95 @@
+package messages
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"muster/internal/address"
+	"muster/internal/fault"
+	"muster/session"
+)
+
+// MaxText is the most that a text message carries, in bytes of UTF-8.
+const MaxText = 65536
+
+// TextRequest asks to send a text.
+type TextRequest struct {
+	SessionID string
+	// To is a person (phone JID, LID or phone number) or a group.
+	To   string
+	Text string // 1 to MaxText bytes, not only white space
+}
+
+// Validate checks the address and the length.
+func (r TextRequest) Validate() error {
+	_, err := r.parse()
+	return err
+}
+
+func (r TextRequest) parse() (types.JID, error) {
+	if strings.TrimSpace(r.Text) == "" {
+		return types.EmptyJID, fault.Field("text", "must not be empty")
+	}
+	if len(r.Text) > MaxText {
+		return types.EmptyJID, fault.Field("text", "has %d bytes; %d is the most", len(r.Text), MaxText)
+	}
+	return address.Chat("to", r.To)
+}
+
+// Sent is a message that WhatsApp has taken for delivery. That says nothing of
+// whether it has reached anybody.
+type Sent struct {
+	ID        string
+	Timestamp time.Time // WhatsApp's
+	// To is the chat: a group's JID, a phone JID, or a LID whose phone is not known.
+	To string
+}
+
+// SendText sends a text, encrypted for every device of everyone in the chat. A
+// number without a WhatsApp account is refused naming "to"; a group that the
+// account is not in, with not_in_group; one where only admins may post, with
+// not_admin.
+func (s *Service) SendText(ctx context.Context, req TextRequest) (Sent, error) {
+	to, err := req.parse()
+	if err != nil {
+		return Sent{}, err
+	}
+	if to, err = s.resolve(ctx, req.SessionID, to); err != nil {
+		return Sent{}, err
+	}
+	return s.send(ctx, req.SessionID, to, &waE2E.Message{Conversation: proto.String(req.Text)})
+}
+
+// send sends a message once, and once more when WhatsApp refused it only
+// because the client's idea of the group was out of date.
+func (s *Service) send(ctx context.Context, sessionID string, to types.JID, message *waE2E.Message) (Sent, error) {
+	for again := false; ; again = true {
+		var answer whatsmeow.SendResponse
+		var number int
+		err := s.sessions.Do(ctx, sessionID, session.Write, func(ctx context.Context, client *whatsmeow.Client) (err error) {
+			answer, err = client.SendMessage(ctx, to, message)
+			if number = refusalNumber(err); number != 0 {
+				return refused(to, number, err)
+			}
+			return err
+		})
+		switch {
+		case err == nil:
+			return Sent{ID: answer.ID, Timestamp: answer.Timestamp, To: to.String()}, nil
+		case number == numberStale && !again && to.Server == types.GroupServer:
+			if err = s.refresh(ctx, sessionID, to); err != nil {
+				return Sent{}, err
+			}
+		case number == numberForbidden && to.Server == types.GroupServer:
+			return Sent{}, s.explain(ctx, sessionID, to, err)
+		default:
+			return Sent{}, err
+		}
+	}
+}
