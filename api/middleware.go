@@ -1,0 +1,65 @@
+package api
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/rs/zerolog"
+
+	"muster/internal/auth"
+)
+
+// enter gives a request its context, logger and id.
+func (s *Server) enter(c *fiber.Ctx) error {
+	c.SetUserContext(s.base)
+	ensureRequestID(c)
+	return c.Next()
+}
+
+// logAccess writes one line for each request: never its body, its query (it
+// may carry an invite code) or its token.
+func (s *Server) logAccess(c *fiber.Ctx) error {
+	start := time.Now()
+	if err := c.Next(); err != nil {
+		// Rendering here, not in Fiber after us, shows us the final status.
+		if err = s.renderError(c, err); err != nil {
+			return err
+		}
+	}
+	status := c.Response().StatusCode()
+	event := zerolog.Ctx(c.UserContext()).Info()
+	if status >= fiber.StatusInternalServerError {
+		event = zerolog.Ctx(c.UserContext()).Warn()
+	}
+	if !c.Response().IsBodyStream() { // asking for a stream's body would read it to its end
+		event.Int("bytes", len(c.Response().Body()))
+	}
+	event.Str("method", c.Method()).Str("route", c.Route().Path).
+		Int("status", status).
+		Dur("took", time.Since(start)).Str("remote", c.IP()).
+		Str("token_id", auth.From(c.UserContext()).TokenID).
+		Msg("request")
+	return nil
+}
+
+// recoverPanic turns a defect in a handler into an error with its stack.
+func recoverPanic(c *fiber.Ctx) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return c.Next()
+}
+
+// secureHeaders are right for an API; the reference page loosens its own.
+func secureHeaders(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderXFrameOptions, "DENY")
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
+	return c.Next()
+}
