@@ -1,0 +1,233 @@
+// Package app is the composition root: it builds the program from its parts,
+// in order, and takes it down in the opposite order. The command line runs it,
+// and so do tests, on port 0.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+
+	"muster/api"
+	v1 "muster/api/v1"
+	"muster/groups"
+	"muster/internal/auth"
+	"muster/internal/config"
+	"muster/messages"
+	"muster/sandbox"
+	"muster/sandbox/wire"
+	"muster/session"
+	"muster/store"
+)
+
+// Surroundings is what the program gets from where it runs.
+type Surroundings struct {
+	// Version is shown in the OpenAPI document.
+	Version string
+	Log     zerolog.Logger
+	// Out receives what a person wants to know at the start, the token among
+	// it, and nothing else; nil is nobody.
+	Out io.Writer
+	// Identity is the key material of the sandbox inside, for tests that run
+	// several in one process; nil makes or restores one.
+	Identity *wire.Identity
+}
+
+// App is one server with all its parts.
+type App struct {
+	config   config.Config
+	around   Surroundings
+	log      zerolog.Logger
+	db       *dbutil.Database
+	sandbox  *sandbox.Server // nil unless it runs inside
+	sessions *session.Manager
+	server   *api.Server
+	listener net.Listener
+	token    string // to show at the start, or ""
+
+	closeOnce sync.Once
+	closers   []closer
+	closeErr  error
+}
+
+// closer is the end of one part. Its context has what is left of the
+// shutdown's time.
+type closer struct {
+	name string
+	end  func(context.Context) error
+}
+
+// New builds the server and listens; Run serves. The context bounds the start
+// only. After an error everything is closed again.
+func New(ctx context.Context, c config.Config, around Surroundings) (*App, error) {
+	if around.Out == nil {
+		around.Out = io.Discard
+	}
+	a := &App{config: c, around: around, log: around.Log}
+	if err := a.build(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) error {
+	lock, err := lockDir(a.config.DataDir)
+	if err != nil {
+		return err
+	}
+	a.onClose("data directory", func(context.Context) error { return lock.Close() })
+	tokens, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	if err = a.openSessions(ctx); err != nil {
+		return err
+	}
+	if a.server, err = api.New(a.apiOptions(tokens)); err != nil {
+		return err
+	}
+	v1.RegisterTokens(a.server.Huma(), tokens)
+	v1.RegisterSessions(a.server.Huma(), a.server.Router(), a.sessions)
+	v1.RegisterGroups(a.server.Huma(), groups.NewService(a.sessions))
+	v1.RegisterMessages(a.server.Huma(), messages.NewService(a.sessions))
+	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	a.onClose("listener", func(context.Context) error { return ignoreClosed(a.listener.Close()) })
+	return nil
+}
+
+// openStore opens the database for this server alone, and the way in.
+func (a *App) openStore(ctx context.Context) (*auth.Tokens, error) {
+	var err error
+	if a.db, err = OpenDatabase(ctx, a.config, a.log); err != nil {
+		return nil, err
+	}
+	a.onClose("database", func(context.Context) error { return a.db.Close() })
+	unlock, err := store.Lock(ctx, a.db)
+	if err != nil {
+		return nil, err
+	}
+	a.onClose("database lock", func(context.Context) error { return unlock() })
+	if err = store.ClaimRealm(ctx, a.db, realm(a.config)); err != nil {
+		return nil, err
+	}
+	tokens := auth.NewTokens(a.db, a.config.AdminToken, time.Now)
+	a.token, err = adminToken(ctx, a.config, tokens)
+	return tokens, err
+}
+
+func (a *App) openSessions(ctx context.Context) error {
+	world, err := openWorld(ctx, a.config, a.around)
+	if err != nil {
+		return err
+	}
+	if a.sandbox = world.sandbox; a.sandbox != nil {
+		a.onClose("sandbox", func(context.Context) error { return a.sandbox.Close() })
+	}
+	limits := a.config.Sessions
+	a.sessions, err = session.NewManager(ctx, session.Options{
+		DB: a.db, Network: world.network, Log: a.log,
+		StartParallel: limits.StartParallel, StartJitter: limits.StartJitter,
+		ReadTimeout: limits.ReadTimeout, WriteTimeout: limits.WriteTimeout,
+		SilenceLimit: limits.SilenceAfter, ProbeTimeout: limits.ProbeTimeout, DegradedLimit: limits.ReconnectAfter,
+	})
+	if err != nil {
+		return err
+	}
+	a.onClose("sessions", a.sessions.Close)
+	return nil
+}
+
+func (a *App) apiOptions(tokens *auth.Tokens) api.Options {
+	limits := a.config.HTTP
+	return api.Options{
+		Tokens: tokens, Log: a.log.With().Str("component", "api").Logger(), Version: a.around.Version,
+		Healthy: func(ctx context.Context) error { return a.db.RawDB.PingContext(ctx) },
+		Progress: func() api.Progress {
+			p := a.sessions.Progress()
+			return api.Progress{Total: p.Total, Settled: p.Settled}
+		},
+		Limits: api.Limits{
+			Body: int(limits.BodyLimit), Header: int(limits.HeaderLimit),
+			Read: limits.ReadTimeout, Write: limits.WriteTimeout, Idle: limits.IdleTimeout,
+			Connections: limits.MaxConnections,
+		},
+	}
+}
+
+// Addr is where the API listens, as host:port.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Token is the token that the start shows, or "".
+func (a *App) Token() string { return a.token }
+
+// Sandbox is the simulator inside this server, or nil.
+func (a *App) Sandbox() *sandbox.Server { return a.sandbox }
+
+// Run serves until the context ends, and then shuts down within the configured
+// time. It returns nil after a shutdown that was asked for.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.sessions.Start(ctx); err != nil {
+		return err
+	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, 1)
+	var running sync.WaitGroup
+	running.Go(func() { failed <- a.server.Serve(a.listener) })
+	a.onClose("HTTP server", func(ctx context.Context) error {
+		stop()
+		err := errors.Join(a.server.Shutdown(ctx), ignoreClosed(a.listener.Close()))
+		running.Wait()
+		return err
+	})
+	if err := a.populate(working, &running); err != nil && ctx.Err() == nil {
+		return errors.Join(err, a.Close())
+	}
+	a.announce()
+	select {
+	case <-ctx.Done():
+		a.log.Info().Msg("shutting down")
+		return a.Close()
+	case err := <-failed:
+		return errors.Join(err, a.Close())
+	}
+}
+
+// onClose notes how to end a part; Close goes through the notes backwards.
+func (a *App) onClose(name string, end func(context.Context) error) {
+	a.closers = append(a.closers, closer{name, end})
+}
+
+// Close ends everything, newest part first, within the configured time. It is
+// safe to call again.
+func (a *App) Close() error {
+	a.closeOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
+		defer cancel()
+		for _, part := range slices.Backward(a.closers) {
+			if err := part.end(ctx); err != nil {
+				a.closeErr = errors.Join(a.closeErr, fmt.Errorf("close the %s: %w", part.name, err))
+			}
+		}
+	})
+	return a.closeErr
+}
+
+// ignoreClosed lets a listener be closed by whoever comes first.
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
