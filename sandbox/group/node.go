@@ -17,6 +17,8 @@ type view struct {
 }
 
 // What members see, and what an invite shows to outsiders.
+//
+//nolint:gochecknoglobals // values that are never changed
 var (
 	fullView    = view{participants: true, description: true}
 	outsideView = view{participants: true, description: true, onlyAdmins: true}

@@ -182,7 +182,7 @@ func TestDecryptErrors(t *testing.T) {
 			if !errors.Is(err, tc.want) {
 				t.Errorf("error %v, want %v", err, tc.want)
 			}
-			if NeedsRetry(err) == (tc.want == ErrNoCiphertext) {
+			if NeedsRetry(err) == errors.Is(tc.want, ErrNoCiphertext) {
 				t.Error("the wrong advice about a retry")
 			}
 			if r.ID != "A" || r.Message != nil {

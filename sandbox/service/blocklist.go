@@ -30,10 +30,10 @@ func (w *World) iqSetBlocklist(c *call) ([]stanza.Node, *stanza.Error) {
 		return nil, stanza.Refuse(400)
 	}
 	a, other := c.device.Account, w.account(jid)
-	switch {
-	case other == nil:
+	switch other {
+	case nil:
 		return nil, stanza.Refuse(404)
-	case other == a:
+	case a:
 		return nil, stanza.Refuse(406)
 	}
 	before := blocklistHash(a)

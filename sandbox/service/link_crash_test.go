@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -110,6 +111,20 @@ func TestLostConfirmation(t *testing.T) {
 	if info, err := srv.Phone(alice); err != nil || len(info.Devices) != 1 {
 		t.Errorf("after it signed in: devices %+v, %v; want one", info.Devices, err)
 	}
+}
+
+func TestLostConfirmationExpires(t *testing.T) {
+	var ahead atomic.Int64 // nanoseconds
+	srv := sandboxtest.Start(t, func(o *sandbox.Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	addPhones(t, srv, alice)
+	c := loseConfirmation(t, srv, func() {})
+	ahead.Store(int64(time.Hour))
+	if err := c.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	sandboxtest.Wait(t, c, "being logged out", func(e *events.LoggedOut) bool { return e.OnConnect })
 }
 
 func TestServiceDiesWhileLinking(t *testing.T) {

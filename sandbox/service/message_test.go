@@ -234,3 +234,47 @@ func TestPollKeepsItsParts(t *testing.T) {
 	send(t, a, group, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String("rich")}})
 	b.Text(t, group, "rich")
 }
+
+func TestRepeatedMessageIsDeliveredOnce(t *testing.T) {
+	srv := world(t, alice, bob)
+	a, b := sandboxtest.Link(t, srv, alice), sandboxtest.Link(t, srv, bob)
+	cut := fault.Fault{Match: fault.Match{Tag: "message", Account: alice}, Effect: fault.Script{ApplyThenDisconnect: true}, Count: 1}
+	if _, err := srv.Faults().Add(cut); err != nil {
+		t.Fatal(err)
+	}
+	// whatsmeow connects again by itself and repeats the very same stanza.
+	send(t, a, lid(t, srv, bob), text("once"))
+	b.Text(t, lid(t, srv, alice), "once")
+	send(t, a, lid(t, srv, bob), text("end"))
+	b.Text(t, lid(t, srv, alice), "end")
+	if n := srv.Stats().ByAccount[alice]["message"]; n != 3 {
+		t.Errorf("alice sent %d messages, want the first one twice and the second", n)
+	}
+	settled(t, srv, bob)
+	if n := srv.Stats().ByAccount[bob]["receipt:inactive"]; n != 2 {
+		t.Errorf("bob's client got %d messages, want 2", n)
+	}
+}
+
+func TestPhoneFillsInWhatACompanionCouldNotRead(t *testing.T) {
+	srv := world(t, alice, bob)
+	b := sandboxtest.Link(t, srv, bob)
+	for _, mode := range []string{"lid", "pn"} {
+		group := newGroup(t, srv, mode, alice, bob)
+		id, err := srv.SendText(alice, group.String(), "in "+mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := b.Text(t, group, "in "+mode)
+		request, err := b.SendPeerMessage(t.Context(), b.BuildUnavailableMessageRequest(group, got.Info.Sender, id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := sandboxtest.Wait(t, b, "the phone's copy", func(e *events.Message) bool {
+			return string(e.UnavailableRequestID) == request.ID
+		})
+		if again.Info.ID != id || again.Info.Sender.ToNonAD() != got.Info.Sender.ToNonAD() || again.Message.GetConversation() != "in "+mode {
+			t.Errorf("the phone's copy: %+v, want %+v", again.Info.MessageSource, got.Info.MessageSource)
+		}
+	}
+}

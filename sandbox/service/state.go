@@ -202,8 +202,8 @@ func (w *World) loadAccount(in accountState) (*Account, error) {
 		Unconfirmed: map[uint16]*Device{}, Passkey: in.Passkey, Talked: orEmpty(in.Talked),
 	}
 	for _, saved := range in.Inbox {
-		saved.Received.Message = new(waE2E.Message)
-		if err := proto.Unmarshal(saved.Proto, saved.Received.Message); err != nil {
+		saved.Message = new(waE2E.Message)
+		if err := proto.Unmarshal(saved.Proto, saved.Message); err != nil {
 			return nil, fmt.Errorf("received %s: %w", saved.ID, err)
 		}
 		a.Inbox = append(a.Inbox, saved.Received)

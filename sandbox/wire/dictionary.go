@@ -16,6 +16,8 @@ type dictionary struct {
 
 // The two dictionaries in use, by the version that the intro announces. They
 // are never changed.
+//
+//nolint:gochecknoglobals // tables that are never changed
 var (
 	dictionary2 = splitDictionary(dictionary2Single, dictionary2Double)
 	dictionary3 = dictionary{single: token.SingleByteTokens[:], double: token.DoubleByteTokens}

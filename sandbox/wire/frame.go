@@ -109,7 +109,7 @@ func readLength(r io.Reader) (int, error) {
 // the middle of something. io.ReadFull and io.CopyN return io.EOF bare; one that
 // is wrapped is the websocket's, which has said more already.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // wrapped ones must not match, as said above
 		return io.ErrUnexpectedEOF
 	}
 	return err
