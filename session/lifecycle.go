@@ -107,6 +107,7 @@ func (m *Manager) SetProxy(ctx context.Context, id, proxy string) (Session, erro
 		return Session{}, err
 	}
 	if _, err = c.startInTurn(ctx, ReasonRequested); err != nil {
+		c.setState(ctx, StatusDisconnected, ReasonRequested, "it could not be started with the new proxy")
 		return Session{}, err
 	}
 	return c.snapshot(), nil
@@ -140,6 +141,7 @@ func (m *Manager) Logout(ctx context.Context, id string, force bool) (Session, e
 		return Session{}, err
 	}
 	if err = c.dropDevice(); err != nil {
+		c.setState(ctx, StatusDisconnected, ReasonRequested, "its keys could not be deleted: log it out again")
 		return Session{}, err
 	}
 	c.setState(ctx, StatusLoggedOut, ReasonLoggedOutHere, "logged out through this server")
@@ -171,19 +173,8 @@ func (m *Manager) Delete(ctx context.Context, id string) error {
 	if err = c.halt(ctx); err != nil {
 		return err
 	}
-	err = m.options.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
-		if jid := c.snapshot().JID; jid != "" {
-			parsed, err := types.ParseJID(jid)
-			if err != nil {
-				return fmt.Errorf("stored jid of session %s: %w", id, err)
-			}
-			if err = m.devices.remove(ctx, parsed); err != nil {
-				return err
-			}
-		}
-		return m.repo.delete(ctx, id)
-	})
-	if err != nil {
+	if err = c.erase(ctx); err != nil {
+		c.setState(ctx, StatusDisconnected, ReasonRequested, "it could not be deleted")
 		return err
 	}
 	c.update(func() {
@@ -194,6 +185,23 @@ func (m *Manager) Delete(ctx context.Context, id string) error {
 	delete(m.sessions, id)
 	m.mu.Unlock()
 	return nil
+}
+
+// erase deletes the session's rows and its device's keys together.
+func (c *companion) erase(ctx context.Context) error {
+	jid := c.snapshot().JID
+	return c.m.options.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
+		if jid != "" {
+			parsed, err := types.ParseJID(jid)
+			if err != nil {
+				return fmt.Errorf("stored jid of session %s: %w", c.id, err)
+			}
+			if err = c.m.devices.remove(ctx, parsed); err != nil {
+				return err
+			}
+		}
+		return c.m.repo.delete(ctx, c.id)
+	})
 }
 
 // start begins a run, or returns the one in progress.
@@ -234,9 +242,24 @@ func (c *companion) startInTurn(ctx context.Context, reason string) (*run, error
 	return r, nil
 }
 
-// halt stops the run and waits for its end. Whoever calls it has its turn and
-// sets the state afterwards.
+// haltLimit bounds the end of a run: whatsmeow's handshake cannot be interrupted
+// for 20 seconds, nor its closing of a websocket for 5.
+const haltLimit = 40 * time.Second
+
+// halt stops the run and waits for its end, whether or not the caller's client
+// still waits: a run that is stopped half-way would leave a wrong state behind.
+// Whoever calls it has its turn and sets the state afterwards.
 func (c *companion) halt(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), haltLimit)
+	defer cancel()
+	err := c.haltWithin(ctx)
+	if err != nil {
+		c.setState(ctx, StatusDisconnected, ReasonRequested, "its last connection is slow to end")
+	}
+	return err
+}
+
+func (c *companion) haltWithin(ctx context.Context) error {
 	r := c.current()
 	if r == nil {
 		return nil
@@ -260,7 +283,7 @@ func (c *companion) shutDown(ctx context.Context) error {
 	if c.current() == nil {
 		return nil
 	}
-	err = c.halt(ctx)
+	err = c.haltWithin(ctx)
 	c.setState(ctx, StatusDisconnected, ReasonStopped, "the server was stopped")
 	return err
 }

@@ -331,7 +331,9 @@ func (s *serving) onLoggedOut(evt *events.LoggedOut) *ending {
 	case <-s.deleted:
 	case <-time.After(deletionWait):
 	}
-	s.c.dropDevice()
+	if err := s.c.dropDevice(); err != nil {
+		s.c.m.log.Error().Err(err).Str("session", s.c.id).Msg("cannot delete the keys of a session that was logged out: WhatsApp refuses them again at the next login, and then they are")
+	}
 	reason, detail := ReasonUnlinked, "this device was removed in the phone's list of linked devices"
 	switch evt.Reason {
 	case events.ConnectFailureMainDeviceGone:
