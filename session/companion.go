@@ -51,7 +51,7 @@ func (c *companion) begin(ctx context.Context) (end func(), err error) {
 	case c.ops <- struct{}{}:
 		return func() { <-c.ops }, nil
 	case <-ctx.Done():
-		return nil, abandoned(ctx, Read)
+		return nil, abandoned(ctx)
 	}
 }
 

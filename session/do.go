@@ -113,12 +113,9 @@ func brokeConnection(err error) bool {
 	return errors.As(err, &cut)
 }
 
-// abandoned is the fault of an operation whose context has ended.
-func abandoned(ctx context.Context, kind Kind) error {
+// abandoned is the fault of a wait whose context has ended.
+func abandoned(ctx context.Context) error {
 	cause := ctx.Err()
-	if kind == Write {
-		return fault.New(fault.OutcomeUnknown, "the change was sent, but its answer did not come in time: it may or may not have happened").Because(cause)
-	}
 	if errors.Is(cause, context.Canceled) {
 		return fault.New(fault.NoAnswer, "the request was given up before it was answered").Because(cause)
 	}

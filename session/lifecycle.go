@@ -229,7 +229,7 @@ func (c *companion) startInTurn(ctx context.Context, reason string) (*run, error
 		select { // its last connection is being closed
 		case <-r.done:
 		case <-ctx.Done():
-			return nil, abandoned(ctx, Read)
+			return nil, abandoned(ctx)
 		}
 	}
 	r, err := c.newRun(ctx)

@@ -58,6 +58,8 @@ func (n Network) IsSandbox() bool { return n.endpoint != nil }
 // here because what it guards is one: whatsmeow verifies every server against
 // the variable WACertPubKey and describes every client by store.DeviceProps,
 // both process-wide and unsynchronised.
+//
+//nolint:gochecknoglobals // see above
 var installed struct {
 	sync.Mutex
 	done    bool

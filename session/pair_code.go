@@ -95,7 +95,7 @@ func (c *companion) awaitCodes(ctx context.Context) (*run, time.Time, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, time.Time{}, abandoned(ctx, Read)
+			return nil, time.Time{}, abandoned(ctx)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (c *companion) awaitShown(ctx context.Context, issued PairCode) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return abandoned(ctx, Read)
+			return abandoned(ctx)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (m *Manager) QR(ctx context.Context, id string) (QR, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return QR{}, abandoned(ctx, Read)
+			return QR{}, abandoned(ctx)
 		}
 	}
 }

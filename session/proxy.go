@@ -105,7 +105,7 @@ func connectTunnel(conn net.Conn, u *url.URL, address string) error {
 		return fmt.Errorf("ask the proxy for a tunnel: %w", err)
 	}
 	reader := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(reader, req)
+	resp, err := http.ReadResponse(reader, req) //nolint:bodyclose // a tunnel has no body; closing it would read the tunnel
 	if err != nil {
 		return fmt.Errorf("read the proxy's answer: %w", err)
 	}

@@ -240,7 +240,7 @@ func (s *serving) on(evt any) *ending {
 		return nil
 	case eventFailed:
 		if s.redeliver == nil {
-			s.redeliver = time.After(s.run.redeliveryWait())
+			s.redeliver = time.After(s.redeliveryWait())
 		}
 		return nil
 	case reconnectNow:

@@ -21,6 +21,7 @@ import (
 	"muster/groups"
 	"muster/internal/auth"
 	"muster/internal/config"
+	"muster/internal/signallog"
 	"muster/messages"
 	"muster/sandbox"
 	"muster/sandbox/wire"
@@ -79,6 +80,7 @@ func New(ctx context.Context, c config.Config, around Surroundings) (*App, error
 }
 
 func (a *App) build(ctx context.Context) error {
+	signallog.Install(a.log)
 	lock, err := lockDir(a.config.DataDir)
 	if err != nil {
 		return err

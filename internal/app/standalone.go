@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"muster/internal/config"
+	"muster/internal/signallog"
 	"muster/sandbox"
 	"muster/sandbox/demo"
 )
@@ -29,6 +30,7 @@ func (o SandboxOptions) Validate() error {
 
 // RunSandbox simulates until the context ends.
 func RunSandbox(ctx context.Context, o SandboxOptions, log zerolog.Logger, stdout io.Writer) (err error) {
+	signallog.Install(log)
 	server, err := sandbox.Start(ctx, sandbox.Options{Listen: o.Listen, StateFile: o.StateFile, Log: log})
 	if err != nil {
 		return err

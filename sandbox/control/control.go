@@ -80,8 +80,10 @@ func problem(err error) error {
 		return huma.NewError(status, "the service refuses: "+refused.Error())
 	case errors.Is(err, service.ErrUnknownPhone), errors.Is(err, service.ErrUnknownGroup), errors.Is(err, service.ErrUnknownDevice):
 		return huma.Error404NotFound(err.Error())
-	case errors.Is(err, service.ErrPhoneExists):
+	case errors.Is(err, service.ErrPhoneExists), errors.Is(err, service.ErrTooManyDevices), errors.Is(err, service.ErrLinkRefused):
 		return huma.Error409Conflict(err.Error())
+	case errors.Is(err, service.ErrLinkLost), errors.Is(err, service.ErrLinkUnanswered):
+		return huma.Error504GatewayTimeout(err.Error())
 	default:
 		return huma.Error422UnprocessableEntity(err.Error())
 	}

@@ -121,6 +121,15 @@ func registerLinks(api huma.API, world *service.World) {
 			}
 			return done(world.Unlink(in.Number, &device))
 		})
+	huma.Register(api, operation("demand-passkey", http.MethodPost, "/phones/{number}/passkey", "Make linking to this phone demand a passkey, or no longer", 0),
+		func(_ context.Context, in *struct {
+			PhonePath
+			Body struct {
+				Demand bool `json:"demand"`
+			}
+		}) (*body[success], error) {
+			return done(world.DemandPasskey(in.Number, in.Body.Demand))
+		})
 	huma.Register(api, operation("add-contact", http.MethodPost, "/phones/{number}/contacts", "Put another phone into the address book", 0),
 		func(_ context.Context, in *struct {
 			PhonePath

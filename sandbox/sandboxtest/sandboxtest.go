@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 
 	"muster/sandbox"
@@ -22,12 +23,24 @@ import (
 //
 //nolint:gochecknoglobals // the process-wide half of a process-wide variable
 var identity = sync.OnceValues(func() (*wire.Identity, error) {
+	var quiet logger.Loggable = quietLogger{}
+	logger.Setup(&quiet)
 	made, err := wire.NewIdentity(rand.Reader, time.Now())
 	if err == nil {
 		whatsmeow.WACertPubKey = made.RootPublic()
 	}
 	return made, err
 })
+
+// quietLogger replaces libsignal's, which prints to standard output and is set
+// up lazily, without a lock.
+type quietLogger struct{}
+
+func (quietLogger) Debug(string, string)   {}
+func (quietLogger) Info(string, string)    {}
+func (quietLogger) Warning(string, string) {}
+func (quietLogger) Error(string, string)   {}
+func (quietLogger) Configure(string)       {}
 
 // Identity is the key material that every sandbox of this process shares.
 func Identity(t testing.TB) *wire.Identity {

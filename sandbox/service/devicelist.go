@@ -31,7 +31,7 @@ func (w *World) announceDevice(d *Device, change string) {
 	a := d.Account
 	now := w.opts.Now().Unix()
 	pn, lid := a.addresses(false), a.addresses(true)
-	w.notifyAccount(a, ownDevicesNotification(a, pn, now), d)
+	w.notifyAccount(a, w.ownDevicesNotification(a, pn, now), d)
 	note := stanza.Node{Tag: "notification", Attrs: stanza.Attrs{
 		"from": a.PN, "lid": a.LID, "type": "devices", "t": now,
 	}, Content: []stanza.Node{{
@@ -39,7 +39,7 @@ func (w *World) announceDevice(d *Device, change string) {
 		Attrs: stanza.Attrs{"device_hash": deviceHash(pn), "device_lid_hash": deviceHash(lid)},
 		Content: []stanza.Node{
 			{Tag: "device", Attrs: stanza.Attrs{"jid": d.PNJID(), "lid": d.LIDJID(), "key-index": d.KeyIndex}},
-			{Tag: "key-index-list", Attrs: stanza.Attrs{"ts": now}},
+			w.keyIndexList(a),
 		},
 	}}}
 	for _, other := range w.acquaintances(a) {
@@ -49,7 +49,7 @@ func (w *World) announceDevice(d *Device, change string) {
 
 // ownDevicesNotification is the form in which an account's companions learn
 // their siblings (whatsmeow's handleOwnDevicesNotification).
-func ownDevicesNotification(a *Account, devices []types.JID, now int64) stanza.Node {
+func (w *World) ownDevicesNotification(a *Account, devices []types.JID, now int64) stanza.Node {
 	list := make([]stanza.Node, 0, len(devices)+1)
 	for _, jid := range devices {
 		entry := stanza.Node{Tag: "device", Attrs: stanza.Attrs{"jid": jid}}
@@ -58,9 +58,27 @@ func ownDevicesNotification(a *Account, devices []types.JID, now int64) stanza.N
 		}
 		list = append(list, entry)
 	}
-	list = append(list, stanza.Node{Tag: "key-index-list", Attrs: stanza.Attrs{"ts": now}})
+	list = append(list, w.keyIndexList(a))
 	return stanza.Node{Tag: "notification", Attrs: stanza.Attrs{"from": a.PN, "type": "account_sync", "t": now},
 		Content: []stanza.Node{{Tag: "devices", Attrs: stanza.Attrs{"dhash": deviceHash(devices)}, Content: list}}}
+}
+
+// keyIndexList is the phone's signed list of the companions it vouches for;
+// without the signature should signing fail, which is logged.
+func (w *World) keyIndexList(a *Account) stanza.Node {
+	now := w.opts.Now()
+	node := stanza.Node{Tag: "key-index-list", Attrs: stanza.Attrs{"ts": now.Unix()}}
+	indexes := make([]uint32, 0, len(a.Devices))
+	for _, d := range a.companions() {
+		indexes = append(indexes, d.KeyIndex)
+	}
+	signed, err := a.Phone.KeyIndexList(indexes, now)
+	if err != nil {
+		w.log.Error().Err(err).Str("number", a.PN.User).Msg("Key index list could not be signed")
+		return node
+	}
+	node.Content = signed
+	return node
 }
 
 // acquaintances are the accounts that share a group with one or have exchanged

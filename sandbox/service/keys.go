@@ -3,6 +3,7 @@ package service
 import (
 	"crypto/sha1"
 	"encoding/binary"
+	"slices"
 
 	"go.mau.fi/whatsmeow/types"
 
@@ -58,7 +59,7 @@ func (w *World) iqSetKeys(c *call) ([]stanza.Node, *stanza.Error) {
 }
 
 // uploadKeys replaces a device's identity and signed key and appends its
-// one-time keys. Nothing changes when any part is malformed.
+// one-time keys; one with an id that is in stock takes its place. Nothing changes when any part is malformed.
 func uploadKeys(d *Device, iq *stanza.Node) *stanza.Error {
 	// phone.ParseBundle reads the same children; the list of keys is our own.
 	bundle, err := phone.ParseBundle(iq)
@@ -77,13 +78,16 @@ func uploadKeys(d *Device, iq *stanza.Node) *stanza.Error {
 		}
 		fresh = append(fresh, key)
 	}
-	if len(d.Keys.OneTime)+len(fresh) > maxKeys {
+	stock := slices.DeleteFunc(slices.Clone(d.Keys.OneTime), func(old PreKey) bool {
+		return slices.ContainsFunc(fresh, func(key PreKey) bool { return key.ID == old.ID })
+	})
+	if len(stock)+len(fresh) > maxKeys {
 		return stanza.Refuse(419)
 	}
 	d.Keys = DeviceKeys{
 		Registration: bundle.RegistrationID, Type: keyType, Identity: bundle.Identity,
 		SignedID: bundle.SignedID, SignedKey: bundle.SignedKey, SignedSig: bundle.SignedSignature,
-		OneTime: append(d.Keys.OneTime, fresh...),
+		OneTime: append(stock, fresh...),
 	}
 	return nil
 }

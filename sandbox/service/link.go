@@ -267,7 +267,7 @@ func (w *World) withdrawOffer(c *connection) {
 	for number, asked := range w.codeLinks {
 		if asked.conn == c {
 			delete(w.codeLinks, number)
-			asked.settle(nil, ErrLinkLost)
+			asked.settle(ErrLinkLost)
 		}
 	}
 }

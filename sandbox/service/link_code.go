@@ -32,9 +32,9 @@ type codeOutcome struct {
 }
 
 // settle ends the wait of whoever typed the last code.
-func (l *codeLink) settle(link *linking, err error) {
+func (l *codeLink) settle(err error) {
 	if l.outcome != nil {
-		l.outcome <- codeOutcome{link, err}
+		l.outcome <- codeOutcome{err: err}
 	}
 	l.link, l.outcome = nil, nil
 }
@@ -86,7 +86,7 @@ func (w *World) companionHello(c *connection, node *stanza.Node) ([]stanza.Node,
 		return nil, stanza.Refuse(404)
 	}
 	if old := w.codeLinks[a.PN.User]; old != nil {
-		old.settle(nil, ErrNoCodeAsked) // the newest code counts
+		old.settle(ErrNoCodeAsked) // the newest code counts
 	}
 	asked := &codeLink{conn: c, account: a, ref: w.newRef(), wrapped: wrapped}
 	w.codeLinks[a.PN.User] = asked
@@ -160,7 +160,7 @@ func (w *World) typeCode(number, code string) (<-chan codeOutcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked.settle(nil, ErrLinkUnanswered) // a code typed before and never answered
+	asked.settle(ErrLinkUnanswered) // a code typed before and never answered
 	outcome := make(chan codeOutcome, 1)
 	asked.link, asked.outcome = link, outcome
 	wrapped, identity := link.Hello()
@@ -187,12 +187,12 @@ func (w *World) companionFinish(c *connection, request *call, node *stanza.Node)
 	}
 	identity := c.wire.Payload().GetDevicePairingData().GetEIdent()
 	if string(contentOf(node, "companion_identity_public")) != string(identity) {
-		asked.settle(nil, fmt.Errorf("%w: it finished with another identity than it registered", ErrLinkRefused))
+		asked.settle(fmt.Errorf("%w: it finished with another identity than it registered", ErrLinkRefused))
 		return stanza.Refuse(400)
 	}
 	secret, err := asked.link.Finish([32]byte(identity), contentOf(node, "link_code_pairing_wrapped_key_bundle"))
 	if err != nil {
-		asked.settle(nil, err)
+		asked.settle(err)
 		return stanza.Refuse(400)
 	}
 	request.then(func() {

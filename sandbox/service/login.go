@@ -83,6 +83,7 @@ func (w *World) replace(d *Device) {
 		{Tag: "conflict", Attrs: stanza.Attrs{"type": "replaced"}},
 	}})
 	d.conn = nil
+	w.wentOffline(d)
 }
 
 // loginSuccess tells a client that it is in. The set of attributes follows what

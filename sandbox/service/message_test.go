@@ -271,7 +271,7 @@ func TestPhoneFillsInWhatACompanionCouldNotRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		again := sandboxtest.Wait(t, b, "the phone's copy", func(e *events.Message) bool {
-			return string(e.UnavailableRequestID) == request.ID
+			return e.UnavailableRequestID == request.ID
 		})
 		if again.Info.ID != id || again.Info.Sender.ToNonAD() != got.Info.Sender.ToNonAD() || again.Message.GetConversation() != "in "+mode {
 			t.Errorf("the phone's copy: %+v, want %+v", again.Info.MessageSource, got.Info.MessageSource)

@@ -24,7 +24,7 @@ type askedAgain struct {
 // once and answers as a client would: with a delivery receipt, or when it
 // cannot read it with a retry receipt.
 func (w *World) phoneReceives(a *Account, message stanza.Node) {
-	from, chat, ok := w.messageSource(a, &message)
+	from, chat, ok := w.messageSource(&message)
 	if !ok {
 		return
 	}
@@ -45,7 +45,7 @@ func (w *World) phoneReceives(a *Account, message stanza.Node) {
 
 // messageSource tells which device a message comes from, by LID as Signal
 // sessions go, and which chat it is of.
-func (w *World) messageSource(a *Account, message *stanza.Node) (from, chat types.JID, ok bool) {
+func (w *World) messageSource(message *stanza.Node) (from, chat types.JID, ok bool) {
 	address, _ := stanza.JID(message, "from")
 	chat = address
 	if address.Server == types.GroupServer {

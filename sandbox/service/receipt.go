@@ -89,7 +89,7 @@ func (w *World) receiptToGroup(reader party, to types.JID, node *stanza.Node) {
 		return
 	}
 	lid := byLID(g)
-	receipt := w.receiptCopy(reader, node)
+	receipt := w.receiptCopy(node)
 	receipt.Attrs["from"] = to
 	receipt.Attrs["participant"] = reader.jid(lid)
 	receipt.Attrs["addressing_mode"] = string(types.AddressingModePN)
@@ -120,7 +120,7 @@ func (w *World) receiptToPerson(reader party, to types.JID, node *stanza.Node) {
 		return
 	}
 	lid := to.Server == types.HiddenUserServer
-	receipt := w.receiptCopy(reader, node)
+	receipt := w.receiptCopy(node)
 	receipt.Attrs["from"] = reader.jid(lid)
 	if author == reader.account {
 		if recipient, ok := stanza.JID(node, "recipient"); ok {
@@ -137,7 +137,7 @@ func (w *World) receiptToPerson(reader party, to types.JID, node *stanza.Node) {
 		w.tellCompanions(author, 0, receipt)
 	}
 	if isRead(node) {
-		own := w.receiptCopy(reader, node)
+		own := w.receiptCopy(node)
 		own.Attrs["from"], own.Attrs["recipient"] = reader.jid(lid), to.ToNonAD()
 		w.tellCompanions(reader.account, reader.device, own)
 	}
@@ -145,7 +145,7 @@ func (w *World) receiptToPerson(reader party, to types.JID, node *stanza.Node) {
 
 // receiptCopy is a receipt as it is passed on, still without an address. That
 // the reader's client was not in front is not passed on.
-func (w *World) receiptCopy(reader party, node *stanza.Node) stanza.Node {
+func (w *World) receiptCopy(node *stanza.Node) stanza.Node {
 	receipt := stanza.Node{Tag: "receipt", Content: node.Content, Attrs: stanza.Attrs{
 		"id": stanza.Text(node, "id"), "t": w.opts.Now().Unix(),
 	}}

@@ -9,7 +9,7 @@ import (
 // routeRetry passes a device's wish for another copy of a message to the one
 // device that sent it, keys and all. In groups that device is the participant.
 func (w *World) routeRetry(requester party, to types.JID, node *stanza.Node) {
-	receipt := w.receiptCopy(requester, node)
+	receipt := w.receiptCopy(node)
 	for _, name := range []string{"category", "edit"} {
 		if value := stanza.Text(node, name); value != "" {
 			receipt.Attrs[name] = value

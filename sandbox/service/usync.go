@@ -156,24 +156,15 @@ func (w *World) usyncDevices(_ *Account, user usyncUser) (stanza.Node, bool) {
 		return stanza.Node{}, false
 	}
 	devices := []stanza.Node{{Tag: "device", Attrs: stanza.Attrs{"id": 0}}}
-	indexes := make([]uint32, 0, len(a.Devices))
 	for _, d := range a.companions() {
 		devices = append(devices, stanza.Node{Tag: "device", Attrs: stanza.Attrs{"id": int(d.ID), "key-index": d.KeyIndex}})
-		indexes = append(indexes, d.KeyIndex)
 	}
 	content := []stanza.Node{{
 		Tag:     "device-list",
 		Attrs:   stanza.Attrs{"hash": deviceHash(a.addresses(user.jid.Server == types.HiddenUserServer))},
 		Content: devices,
 	}}
-	now := w.opts.Now()
-	signed, err := a.Phone.KeyIndexList(indexes, now)
-	if err != nil {
-		w.log.Error().Err(err).Str("number", a.PN.User).Msg("Key index list could not be signed")
-	} else {
-		content = append(content, stanza.Node{Tag: "key-index-list", Attrs: stanza.Attrs{"ts": now.Unix()}, Content: signed})
-	}
-	return stanza.Node{Tag: "devices", Content: content}, true
+	return stanza.Node{Tag: "devices", Content: append(content, w.keyIndexList(a))}, true
 }
 
 // usyncLID tells a user's LID. whatsmeow cannot write to somebody without it.
