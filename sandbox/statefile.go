@@ -82,24 +82,34 @@ func (s *Server) keepState(ctx context.Context, log zerolog.Logger) {
 		<-ctx.Done()
 		return
 	}
-	pause := time.NewTimer(0)
-	defer pause.Stop()
+	save := func() {
+		if err := s.Save(); err != nil {
+			log.Error().Err(err).Msg("Saving the sandbox's state failed")
+		}
+	}
+	defer save() // once more at the end
 	for {
-		select {
-		case <-ctx.Done():
-			if err := s.Save(); err != nil {
-				log.Error().Err(err).Msg("Saving the sandbox's state failed")
-			}
+		changed := s.Changed()
+		save()
+		if !sleep(ctx, saveInterval) {
 			return
-		case <-pause.C:
 		}
 		select {
 		case <-ctx.Done():
-		case <-s.Changed():
-			if err := s.Save(); err != nil {
-				log.Error().Err(err).Msg("Saving the sandbox's state failed")
-			}
+			return
+		case <-changed:
 		}
-		pause.Reset(saveInterval)
+	}
+}
+
+// sleep waits; false when ctx ended first.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }

@@ -115,12 +115,24 @@ func (r *rig) byPhone(number string, o sandbox.GroupOptions) string {
 	return jid.String()
 }
 
-// act lets a phone change people of a group.
+// act lets a phone change people of a group, and waits until every client has
+// taken it in: whatsmeow changes the member list that it sends to in place, and
+// sending at the same moment is a race inside whatsmeow.
 func (r *rig) act(number, jid string, act service.PeopleAct, people ...string) {
 	r.t.Helper()
 	if _, err := r.wa.ChangePeople(number, r.jid(jid), act, people); err != nil {
 		r.t.Fatal(err)
 	}
+	r.eventually("everybody to know of it", func() bool {
+		for _, p := range r.wa.Phones() {
+			for _, d := range p.Devices {
+				if d.Online && d.Queued > 0 {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 func (r *rig) jid(text string) types.JID {

@@ -65,7 +65,7 @@ type World struct {
 	hellos    map[string][]time.Time // when codes were asked for, by number
 	conns     map[*connection]struct{}
 	nextID    uint64
-	changed   chan struct{} // signalled, never blocking, when the state changed
+	changed   chan struct{} // closed at the next change; nil while nobody waits
 	handlers  map[string]iqHandler
 
 	closed     bool
@@ -89,9 +89,8 @@ func New(opts Options) (*World, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &World{
 		opts: opts, random: source, log: opts.Log, ctx: ctx, cancel: cancel,
-		conns:   map[*connection]struct{}{},
-		changed: make(chan struct{}, 1),
-		media:   media.NewStore(),
+		conns: map[*connection]struct{}{},
+		media: media.NewStore(),
 	}
 	w.faults = fault.NewSet(source)
 	w.handlers = w.iqTable()
@@ -136,8 +135,16 @@ func (w *World) Close() {
 	w.background.Wait()
 }
 
-// Changed is signalled after the state changed; signals coalesce.
-func (w *World) Changed() <-chan struct{} { return w.changed }
+// Changed returns a channel that is closed at the next change of the state. Ask
+// for it before looking at what may change.
+func (w *World) Changed() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed == nil {
+		w.changed = make(chan struct{})
+	}
+	return w.changed
+}
 
 // Faults is the world's set of scripted faults; it locks itself.
 func (w *World) Faults() *fault.Set { return w.faults }
@@ -157,9 +164,9 @@ func (w *World) enter() bool {
 
 // touch notes that the state changed. The caller holds the lock.
 func (w *World) touch() {
-	select {
-	case w.changed <- struct{}{}:
-	default:
+	if w.changed != nil {
+		close(w.changed)
+		w.changed = nil
 	}
 }
 
