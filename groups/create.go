@@ -86,7 +86,7 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (Created, error
 			return refusedCreation(err)
 		}
 		rememberNames(ctx, client, info.Participants)
-		results = settle(whatsmeow.ParticipantChangeAdd, present, info.Participants)
+		results = settle(whatsmeow.ParticipantChangeAdd, present, others(client, info.Participants))
 		return nil
 	})
 	if err != nil {
@@ -96,6 +96,15 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (Created, error
 	s.invitePrivate(ctx, invitation{req.SessionID, info.JID, req.Name}, req.OnPrivate, created.Results)
 	created.Warnings = s.ensureModes(ctx, req.SessionID, info.JID, req.Settings)
 	return created, nil
+}
+
+// others leaves out the session's own account, which the answer to a creation
+// lists among the members.
+func others(client *whatsmeow.Client, members []types.GroupParticipant) []types.GroupParticipant {
+	own := person{pn: client.Store.GetJID().ToNonAD(), lid: client.Store.GetLID().ToNonAD()}
+	return slices.DeleteFunc(slices.Clone(members), func(m types.GroupParticipant) bool {
+		return own.is(pair(m.JID, m.PhoneNumber, m.LID))
+	})
 }
 
 // lookUp identifies the people of a new group. Its creator is a member in any

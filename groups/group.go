@@ -116,6 +116,20 @@ func (s Settings) Validate() error {
 	return nil
 }
 
+// known leaves of the wanted modes those that s says something about.
+func (s Settings) known(want Settings) Settings {
+	if s.MembershipApproval == "" {
+		want.MembershipApproval = ""
+	}
+	if s.MemberAdd == "" {
+		want.MemberAdd = ""
+	}
+	if s.MemberLink == "" {
+		want.MemberLink = ""
+	}
+	return want
+}
+
 // differing returns those of the wanted modes that are not so in s.
 func (s Settings) differing(want Settings) (rest Settings) {
 	if want.MembershipApproval != s.MembershipApproval {

@@ -25,6 +25,13 @@ func (p person) is(pn, lid types.JID) bool {
 	return !pn.IsEmpty() && pn == p.pn || !lid.IsEmpty() && lid == p.lid
 }
 
+// maybe tells whether the names can be those of the person: none of them
+// contradicts one that is known, and one of a kind that is not known yet.
+func (p person) maybe(pn, lid types.JID) bool {
+	contradicts := !pn.IsEmpty() && !p.pn.IsEmpty() && pn != p.pn || !lid.IsEmpty() && !p.lid.IsEmpty() && lid != p.lid
+	return !contradicts
+}
+
 // learn takes over the names that were not known before.
 func (p *person) learn(pn, lid types.JID) {
 	if p.pn.IsEmpty() {

@@ -140,8 +140,8 @@ type reply struct {
 
 // settle fills in the results of the people who were asked about. WhatsApp
 // answers in the group's own addressing and normally in the order asked: a
-// person is recognised by either name, and by position where the answer names
-// somebody that the session has never met.
+// person is recognised by either name, and by position only where the answer
+// in that place cannot be somebody else.
 func settle(change whatsmeow.ParticipantChange, people []person, answer []types.GroupParticipant) []Result {
 	replies := make([]reply, len(answer))
 	for i := range answer {
@@ -158,7 +158,8 @@ func settle(change whatsmeow.ParticipantChange, people []person, answer []types.
 	}
 	results := make([]Result, len(people))
 	for i := range people {
-		if matched[i] == nil && len(replies) == len(people) && !replies[i].used {
+		if matched[i] == nil && len(replies) == len(people) && !replies[i].used &&
+			people[i].maybe(pair(replies[i].JID, replies[i].PhoneNumber, replies[i].LID)) {
 			replies[i].used, matched[i] = true, &replies[i]
 		}
 		results[i] = people[i].result(change, matched[i])

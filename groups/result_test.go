@@ -145,3 +145,22 @@ func TestAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestSettleKeepsPeopleApart: an answer in the place of somebody must not be
+// taken for theirs when it names somebody else.
+func TestSettleKeepsPeopleApart(t *testing.T) {
+	t.Parallel()
+	ann := person{input: "ann", pn: types.NewJID("4915100000001", types.DefaultUserServer)}
+	bob := person{input: "bob", pn: types.NewJID("4915100000002", types.DefaultUserServer)}
+	stranger := types.NewJID("4915100000009", types.DefaultUserServer)
+	results := settle(whatsmeow.ParticipantChangeAdd, []person{ann, bob}, []types.GroupParticipant{
+		{JID: types.NewJID("9999", types.HiddenUserServer), PhoneNumber: stranger},
+		{JID: bob.pn},
+	})
+	if results[0].Status != StatusFailed || results[0].Failure.Code != CodeNotMentioned || results[0].LID != "" {
+		t.Errorf("ann got the stranger's answer: %+v", results[0])
+	}
+	if results[1].Status != StatusAdded {
+		t.Errorf("bob: %+v", results[1])
+	}
+}

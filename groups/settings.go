@@ -85,13 +85,14 @@ func (s *Service) apply(ctx context.Context, sessionID string, group types.JID, 
 	if err != nil {
 		return Settings{}, incomplete(err, "", done)
 	}
-	if want.MemberLink != "" && now.Settings.MemberLink != want.MemberLink {
+	if want.MemberLink != "" && now.Settings.MemberLink != "" && now.Settings.MemberLink != want.MemberLink {
 		// The mutation was accepted and did nothing: try the other way.
 		if now, err = s.linkModeByStanza(ctx, sessionID, group, want.MemberLink); err != nil {
 			return Settings{}, incomplete(err, fieldLink, done[:len(done)-1])
 		}
 	}
-	if wrong := now.Settings.differing(want).modes(); len(wrong) > 0 {
+	// What WhatsApp does not show cannot be checked, and is not called a failure.
+	if wrong := now.Settings.differing(now.Settings.known(want)).modes(); len(wrong) > 0 {
 		return now.Settings, notTaken(wrong[0].field, done)
 	}
 	return now.Settings, nil

@@ -63,7 +63,24 @@ func (s *Service) SendText(ctx context.Context, req TextRequest) (Sent, error) {
 	if to, err = s.resolve(ctx, req.SessionID, to); err != nil {
 		return Sent{}, err
 	}
-	return s.send(ctx, req.SessionID, to, &waE2E.Message{Conversation: proto.String(req.Text)})
+	sent, err := s.send(ctx, req.SessionID, to, &waE2E.Message{Conversation: proto.String(req.Text)})
+	if err != nil {
+		return Sent{}, err
+	}
+	sent.To = s.shown(ctx, req.SessionID, to)
+	return sent, nil
+}
+
+// shown is the chat as answers name it: a person by phone where it is known.
+// What cannot be looked up now is shown as it was sent to, since the message is
+// on its way whatever happens here.
+func (s *Service) shown(ctx context.Context, sessionID string, to types.JID) string {
+	if to.Server == types.HiddenUserServer {
+		if phone, err := s.sessions.PNForLID(ctx, sessionID, to); err == nil && !phone.IsEmpty() {
+			return phone.String()
+		}
+	}
+	return to.String()
 }
 
 // send sends a message once, and once more when WhatsApp refused it only

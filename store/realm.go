@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"go.mau.fi/util/dbutil"
@@ -29,6 +31,29 @@ func (r Realm) describe() string {
 		return "the sandbox"
 	}
 	return "the real WhatsApp"
+}
+
+// CheckRealm returns a *RealmError for a database that is bound to another
+// kind. A database that is not bound yet, or is still without a schema, passes.
+func CheckRealm(ctx context.Context, db *dbutil.Database, kind Realm) error {
+	made, err := db.TableExists(ctx, "realm")
+	if err != nil {
+		return fmt.Errorf("look for the database's realm: %w", err)
+	}
+	if !made {
+		return nil
+	}
+	var found Realm
+	err = db.QueryRow(ctx, "SELECT kind FROM realm WHERE id = 1").Scan(&found)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the database's realm: %w", err)
+	case found != kind:
+		return &RealmError{Database: found, Asked: kind}
+	}
+	return nil
 }
 
 // ClaimRealm binds a new database to the kind, or checks that an older one is

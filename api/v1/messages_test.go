@@ -47,7 +47,7 @@ func TestSendText(t *testing.T) {
 		"group addressed by phone": {pnGroup, pnGroup, []string{ann, bob}},
 		"number":                   {"+" + cid, cid + "@s.whatsapp.net", []string{cid}},
 		"phone JID":                {bob + "@s.whatsapp.net", bob + "@s.whatsapp.net", []string{bob}},
-		"LID":                      {annInfo.LID, annInfo.LID, []string{ann}},
+		"LID":                      {annInfo.LID, ann + "@s.whatsapp.net", []string{ann}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := r.with(t)

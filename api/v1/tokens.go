@@ -28,7 +28,8 @@ type createdToken struct {
 }
 
 type tokenList struct {
-	Tokens []TokenView `json:"tokens"`
+	Tokens     []TokenView `json:"tokens" nullable:"false"`
+	NextCursor string      `json:"next_cursor,omitempty" doc:"Where the next page begins; absent on the last one."`
 }
 
 type createTokenInput struct {
@@ -37,6 +38,11 @@ type createTokenInput struct {
 		Admin    bool     `json:"admin,omitempty" doc:"May do everything."`
 		Sessions []string `json:"sessions,omitempty" maxItems:"1000" doc:"The sessions that a token that is not admin is bound to."`
 	}
+}
+
+type listTokensInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"The most tokens in one answer."`
+	Cursor string `query:"cursor" maxLength:"100" doc:"next_cursor of the page before."`
 }
 
 type tokenInput struct {
@@ -49,13 +55,13 @@ func RegisterTokens(api huma.API, tokens *auth.Tokens) {
 		return route{Method: method, Path: path, ID: id, Tag: "Tokens", Summary: summary, Status: status, Admin: true}
 	}
 	handle(api, row(http.MethodGet, "/tokens", "list-tokens", "List the tokens", 0),
-		func(ctx context.Context, _ *struct{}) (tokenList, error) {
-			all, err := tokens.List(ctx)
+		func(ctx context.Context, in *listTokensInput) (tokenList, error) {
+			page, next, err := tokens.List(ctx, in.Cursor, in.Limit)
 			if err != nil {
 				return tokenList{}, err
 			}
-			list := tokenList{Tokens: make([]TokenView, len(all))}
-			for i, token := range all {
+			list := tokenList{Tokens: make([]TokenView, len(page)), NextCursor: next}
+			for i, token := range page {
 				list.Tokens[i] = viewToken(token)
 			}
 			return list, nil

@@ -51,9 +51,16 @@ func (a *App) linkDemo(ctx context.Context) error {
 		return err
 	}
 	if current.LoggedIn {
-		if current, err = a.settled(ctx); err != nil || current.LoggedIn {
+		if current, err = a.settled(ctx); err != nil {
 			return err
 		}
+	}
+	if current.LoggedIn {
+		if current.Status == session.StatusDisconnected {
+			// Somebody disconnected it in an earlier run; the demo shall work.
+			_, err = a.sessions.Connect(ctx, demoSession)
+		}
+		return err
 	}
 	return a.scanDemo(ctx)
 }

@@ -7,9 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 
 	"muster/internal/fault"
@@ -21,6 +26,8 @@ const (
 	// touchInterval is the resolution of last_used_at: one write a minute for
 	// each token at most, however many requests it makes.
 	touchInterval = time.Minute
+	// touchPatience bounds the wait for the write lock: the note is not worth more.
+	touchPatience = time.Second
 	maxNameLength = 100
 	maxSessions   = 1000
 )
@@ -106,7 +113,8 @@ func (t *Tokens) Authenticate(ctx context.Context, secret string) (Principal, er
 		return Principal{}, fmt.Errorf("look up a token: %w", err)
 	}
 	if err = t.touch(ctx, token); err != nil {
-		return Principal{}, err
+		// Who may come in does not depend on a note about it.
+		zerolog.Ctx(ctx).Warn().Err(err).Str("token_id", token.ID).Msg("the use of a token was not noted")
 	}
 	return Principal{TokenID: token.ID, Name: token.Name, Admin: token.Admin, Sessions: token.Sessions}, nil
 }
@@ -116,6 +124,8 @@ func (t *Tokens) touch(ctx context.Context, token Token) error {
 	if now.Sub(token.LastUsedAt) < touchInterval {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, touchPatience)
+	defer cancel()
 	// The condition lets one of several simultaneous requests write.
 	_, err := t.db.Exec(ctx, "UPDATE tokens SET last_used_at = $1 WHERE id = $2 AND last_used_at <= $3",
 		now.Unix(), token.ID, now.Add(-touchInterval).Unix())
@@ -167,21 +177,92 @@ func (t *Tokens) EnsureAdmin(ctx context.Context) (secret string, err error) {
 	return secret, err
 }
 
-// List gives every token, revoked ones included, newest first.
-func (t *Tokens) List(ctx context.Context) (tokens []Token, err error) {
-	rows, err := t.db.Query(ctx, selectTokens+" ORDER BY created_at DESC, id")
+// MaxPage is the most tokens that List gives at once.
+const MaxPage = 1000
+
+// List gives a page of the tokens, revoked ones included, newest first, and
+// the cursor of the next page, "" on the last one. limit is 1 to MaxPage; an
+// unknown cursor is a *fault.Error naming "cursor".
+func (t *Tokens) List(ctx context.Context, cursor string, limit int) (tokens []Token, next string, err error) {
+	after, afterID, err := parseCursor(cursor)
 	if err != nil {
-		return nil, fmt.Errorf("list the tokens: %w", err)
+		return nil, "", err
+	}
+	rows, err := t.db.Query(ctx, selectTokens+` WHERE created_at < $1 OR (created_at = $1 AND id > $2)
+		ORDER BY created_at DESC, id LIMIT $3`, after, afterID, limit+1)
+	if err != nil {
+		return nil, "", fmt.Errorf("list the tokens: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		token, _, err := scanToken(rows)
 		if err != nil {
-			return nil, fmt.Errorf("list the tokens: %w", err)
+			return nil, "", fmt.Errorf("list the tokens: %w", err)
 		}
 		tokens = append(tokens, token)
 	}
-	return tokens, rows.Err()
+	if len(tokens) > limit {
+		tokens = tokens[:limit]
+		last := tokens[limit-1]
+		next = fmt.Sprintf("%d-%s", last.CreatedAt.Unix(), last.ID)
+	}
+	return tokens, next, rows.Err()
+}
+
+// parseCursor reads "created_at-id"; "" is before the newest.
+func parseCursor(cursor string) (created int64, id string, err error) {
+	if cursor == "" {
+		return math.MaxInt64, "", nil
+	}
+	stamp, id, ok := strings.Cut(cursor, "-")
+	created, err = strconv.ParseInt(stamp, 10, 64)
+	if !ok || err != nil {
+		return 0, "", fault.Field("cursor", "is not one that a list answered with")
+	}
+	return created, id, nil
+}
+
+// Unbind takes a session that was deleted out of every token, so that a later
+// session of the same name is not open to whoever held the old one's token.
+func (t *Tokens) Unbind(ctx context.Context, sessionID string) error {
+	return t.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+		bound, err := t.boundTo(ctx, sessionID)
+		if err != nil {
+			return err
+		}
+		for _, token := range bound {
+			rest := slices.DeleteFunc(token.Sessions, func(id string) bool { return id == sessionID })
+			sessions, err := json.Marshal(rest)
+			if err != nil {
+				return fmt.Errorf("unbind token %s: %w", token.ID, err)
+			}
+			if _, err := t.db.Exec(ctx, "UPDATE tokens SET sessions = $1 WHERE id = $2", string(sessions), token.ID); err != nil {
+				return fmt.Errorf("unbind token %s: %w", token.ID, err)
+			}
+		}
+		return nil
+	})
+}
+
+// boundTo lists the tokens that are bound to a session.
+func (t *Tokens) boundTo(ctx context.Context, sessionID string) (bound []Token, err error) {
+	// Session ids have no characters that JSON or LIKE would treat specially,
+	// but for the underscore, which matches too much and never too little.
+	rows, err := t.db.Query(ctx, selectTokens+" WHERE sessions LIKE $1", `%"`+sessionID+`"%`)
+	if err != nil {
+		return nil, fmt.Errorf("find the tokens of session %s: %w", sessionID, err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		token, _, err := scanToken(rows)
+		if err != nil {
+			return nil, fmt.Errorf("find the tokens of session %s: %w", sessionID, err)
+		}
+		if slices.Contains(token.Sessions, sessionID) {
+			bound = append(bound, token)
+		}
+	}
+	return bound, rows.Err()
 }
 
 // Revoke ends a token at once. An unknown ID is a *fault.Error NotFound;

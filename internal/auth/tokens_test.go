@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -48,7 +49,7 @@ func TestLifeOfAToken(t *testing.T) {
 		if _, err = tokens.Authenticate(t.Context(), secret); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("a revoked token gives %v", err)
 		}
-		list, err := tokens.List(t.Context())
+		list, _, err := tokens.List(t.Context(), "", auth.MaxPage)
 		if err != nil || len(list) != 1 || !list[0].RevokedAt.Equal(time.Unix(1_700_000_000, 0)) || len(list[0].Sessions) != 2 {
 			t.Errorf("the list is %+v, %v", list, err)
 		}
@@ -86,7 +87,7 @@ func TestUseIsNotedToTheMinute(t *testing.T) {
 			if _, err := tokens.Authenticate(t.Context(), secret); err != nil {
 				t.Fatal(err)
 			}
-			list, err := tokens.List(t.Context())
+			list, _, err := tokens.List(t.Context(), "", auth.MaxPage)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +110,7 @@ func TestConfiguredAdmin(t *testing.T) {
 	if err != nil || !p.Admin || !p.May("anything") {
 		t.Errorf("the configured token is %+v, %v", p, err)
 	}
-	if list, err := tokens.List(t.Context()); len(list) != 0 || err != nil {
+	if list, _, err := tokens.List(t.Context(), "", auth.MaxPage); len(list) != 0 || err != nil {
 		t.Errorf("the configured token was stored: %+v, %v", list, err)
 	}
 	if _, err = auth.NewTokens(db, "", time.Now).Authenticate(t.Context(), secret); !fault.Is(err, fault.Unauthenticated) {
@@ -157,4 +158,66 @@ func TestWhatIsRefused(t *testing.T) {
 	if p := auth.From(t.Context()); p.Admin || p.May("one") {
 		t.Errorf("nobody is %+v", p)
 	}
+}
+
+// A list is handed out in pages that neither repeat nor leave out a token.
+func TestListInPages(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *dbutil.Database) {
+		now := new(clock)
+		tokens := auth.NewTokens(db, "", now.now)
+		for i := range 7 {
+			if _, _, err := tokens.Create(t.Context(), auth.CreateRequest{Name: fmt.Sprint(i), Admin: true}); err != nil {
+				t.Fatal(err)
+			}
+			now.advance(time.Duration(i%2) * time.Second) // some share their second
+		}
+		seen, cursor := map[string]bool{}, ""
+		for pages := 1; ; pages++ {
+			page, next, err := tokens.List(t.Context(), cursor, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, token := range page {
+				if seen[token.ID] {
+					t.Errorf("token %s comes twice", token.Name)
+				}
+				seen[token.ID] = true
+			}
+			if cursor = next; cursor == "" {
+				if len(seen) != 7 || pages != 4 {
+					t.Errorf("%d tokens on %d pages", len(seen), pages)
+				}
+				break
+			}
+		}
+		if _, _, err := tokens.List(t.Context(), "nonsense", 2); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a made-up cursor gives %v", err)
+		}
+	})
+}
+
+// A deleted session's name may be used again; the old tokens must not open it.
+func TestUnbind(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *dbutil.Database) {
+		tokens := auth.NewTokens(db, "", time.Now)
+		_, both, err := tokens.Create(t.Context(), auth.CreateRequest{Name: "both", Sessions: []string{"a_1", "other"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, alike, err := tokens.Create(t.Context(), auth.CreateRequest{Name: "alike", Sessions: []string{"ab1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tokens.Unbind(t.Context(), "a_1"); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := tokens.Authenticate(t.Context(), both); err != nil || p.May("a_1") || !p.May("other") {
+			t.Errorf("the principal is %+v, %v", p, err)
+		}
+		if p, err := tokens.Authenticate(t.Context(), alike); err != nil || !p.May("ab1") {
+			t.Errorf("a token of another session lost it: %+v, %v", p, err)
+		}
+	})
 }

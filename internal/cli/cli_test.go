@@ -2,9 +2,13 @@ package cli_test
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
+	"muster/internal/app"
 	"muster/internal/cli"
 	"muster/internal/config"
 )
@@ -61,6 +65,14 @@ func TestConfigPrintsTheExample(t *testing.T) {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	// A wrong directory must not become a new database with a useless token.
+	if code, _, stderr := run(t, "token", "create", "bot", "--admin", "--data-dir", dir); code != 1 || !strings.Contains(stderr, dir) {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Fatalf("a refused command left %v, %v", left, err)
+	}
+	makeDatabase(t, dir)
 	code, secret, stderr := run(t, "token", "create", "bot", "--session", "one", "--session", "two", "--data-dir", dir)
 	if code != 0 || !strings.HasPrefix(secret, "mst_") {
 		t.Fatalf("exit %d: %s%s", code, secret, stderr)
@@ -79,5 +91,19 @@ func TestTokens(t *testing.T) {
 	}
 	if code, _, stderr := run(t, "token", "create", "bot", "--session", "a b", "--data-dir", dir); code != 2 || !strings.Contains(stderr, "sessions[0]") {
 		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// makeDatabase leaves in dir what a server's first start does.
+func makeDatabase(t *testing.T, dir string) {
+	t.Helper()
+	c := config.Default()
+	c.DataDir = dir
+	db, err := app.OpenDatabase(t.Context(), c, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

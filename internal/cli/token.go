@@ -56,6 +56,9 @@ func (s tokenSettings) with(ctx context.Context, term terminal, work func(*auth.
 	if err != nil {
 		return err
 	}
+	if !app.DatabaseExists(c) {
+		return fmt.Errorf("there is no database in %s: start the server once, or name its directory with --data-dir", c.DataDir)
+	}
 	db, err := app.OpenDatabase(ctx, c, log)
 	if err != nil {
 		return err
@@ -79,16 +82,20 @@ func (s createTokenCommand) Run(ctx context.Context, term terminal) error {
 // Run lists the tokens.
 func (s listTokensCommand) Run(ctx context.Context, term terminal) error {
 	return s.with(ctx, term, func(tokens *auth.Tokens) error {
-		all, err := tokens.List(ctx)
-		if err != nil {
-			return err
-		}
 		table := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
 		say(table, "ID\tNAME\tREACH\tCREATED\tLAST USED\tREVOKED\n")
-		for _, t := range all {
-			say(table, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, reach(t), date(t.CreatedAt), date(t.LastUsedAt), date(t.RevokedAt))
+		for cursor := ""; ; {
+			page, next, err := tokens.List(ctx, cursor, auth.MaxPage)
+			if err != nil {
+				return err
+			}
+			for _, t := range page {
+				say(table, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, reach(t), date(t.CreatedAt), date(t.LastUsedAt), date(t.RevokedAt))
+			}
+			if cursor = next; cursor == "" {
+				return table.Flush()
+			}
 		}
-		return table.Flush()
 	})
 }
 

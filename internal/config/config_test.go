@@ -185,7 +185,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 func TestVariablesOfTheTestsAndTheClient(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(config.Sources{Environ: []string{
-		"MUSTER_TEST_POSTGRES=x", "MUSTER_REQUIRE_ALL=1", "MUSTER_CONFIG=x", "MUSTER_URL=x", "MUSTER_TOKEN=x",
+		"MUSTER_TEST_POSTGRES=x", "MUSTER_SERVICE_HOST=10.0.0.1", "MUSTER_PORT=tcp://10.0.0.1:3451", "MUSTER_PORT_3451_TCP_ADDR=10.0.0.1", "MUSTER_REQUIRE_ALL=1", "MUSTER_CONFIG=x", "MUSTER_URL=x", "MUSTER_TOKEN=x",
 	}})
 	if err != nil {
 		t.Error(err)

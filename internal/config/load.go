@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -50,8 +51,12 @@ func Load(s Sources) (Config, error) {
 // switches of the test suite.
 func foreign(name string) bool {
 	return slices.Contains([]string{"MUSTER_CONFIG", "MUSTER_URL", "MUSTER_TOKEN", "MUSTER_REQUIRE_ALL"}, name) ||
-		strings.HasPrefix(name, "MUSTER_TEST_")
+		strings.HasPrefix(name, "MUSTER_TEST_") || kubernetes.MatchString(name)
 }
+
+// kubernetes are the variables that Kubernetes sets in every container beside a
+// Service named "muster".
+var kubernetes = regexp.MustCompile(`^MUSTER_(SERVICE_(HOST|PORT.*)|PORT|PORT_[0-9]+_(TCP|UDP|SCTP).*)$`)
 
 func (c *Config) applyEnvironment(environ []string) error {
 	known := map[string]field{}

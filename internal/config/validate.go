@@ -34,9 +34,10 @@ func (c Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-// positive refuses zero, which would switch a bound off.
+// positive refuses zero, which would switch a bound off, but for the jitter,
+// which is no bound.
 func positive(f field) error {
-	if !f.value.CanInt() || f.value.Int() > 0 {
+	if !f.value.CanInt() || f.value.Int() > 0 || f.key == "sessions.start_jitter" && f.value.Int() == 0 {
 		return nil
 	}
 	return fmt.Errorf("%s: %s must be more than zero", f.key, f.text())

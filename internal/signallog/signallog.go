@@ -34,7 +34,9 @@ func Install(log zerolog.Logger) {
 // reports it in its own words.
 type bridge struct{ log zerolog.Logger }
 
-func (b *bridge) Debug(caller, text string)   { b.log.Trace().Str("caller", caller).Msg(text) }
+// Debug drops what libsignal would say: message keys and plain text are in it.
+func (b *bridge) Debug(string, string) {}
+
 func (b *bridge) Info(caller, text string)    { b.log.Debug().Str("caller", caller).Msg(text) }
 func (b *bridge) Warning(caller, text string) { b.log.Debug().Str("caller", caller).Msg(text) }
 func (b *bridge) Error(caller, text string)   { b.log.Debug().Str("caller", caller).Msg(text) }
