@@ -138,6 +138,10 @@ func build(opts Options, listener net.Listener) (*Server, error) {
 			return nil, fmt.Errorf("state file %s: %w", opts.StateFile, err)
 		}
 	}
+	// A place where nothing can be written is found out now and not later.
+	if err := world.Save(); err != nil {
+		return nil, err
+	}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	return s, nil
 }

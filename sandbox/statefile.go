@@ -15,9 +15,9 @@ import (
 	"muster/sandbox/wire"
 )
 
-// saveInterval is the least time between two writings of the state. A crash
-// loses at most what happened within it, except for links: those are written
-// before the client hears of them.
+// saveInterval is the least time between two writings of all that changed.
+// Links, and in a small world changes of groups and messages, are written at
+// once, before anybody hears of them.
 const saveInterval = 200 * time.Millisecond
 
 // stateFile is where a world is kept between runs.
@@ -50,7 +50,7 @@ func (f *stateFile) read() (*savedState, error) {
 
 // write replaces the file in one step, so that a crash leaves the old or the
 // new one. It holds private keys of simulated phones, hence the mode.
-func (f *stateFile) write(saved savedState) error {
+func (f *stateFile) write(saved savedState, durable bool) error {
 	raw, err := json.Marshal(saved)
 	if err != nil {
 		return fmt.Errorf("state file: %w", err)
@@ -60,7 +60,10 @@ func (f *stateFile) write(saved savedState) error {
 		return fmt.Errorf("state file: %w", err)
 	}
 	_, err = temp.Write(raw)
-	err = errors.Join(err, temp.Sync(), temp.Close())
+	if durable {
+		err = errors.Join(err, temp.Sync())
+	}
+	err = errors.Join(err, temp.Close())
 	if err == nil {
 		err = os.Rename(temp.Name(), f.path)
 	}
@@ -72,8 +75,8 @@ func (f *stateFile) write(saved savedState) error {
 
 // persist writes a snapshot; the world calls it under its lock, which also
 // keeps two writers apart.
-func (s *Server) persist(snapshot []byte) error {
-	return s.state.write(savedState{Identity: s.identity, World: snapshot})
+func (s *Server) persist(snapshot []byte, durable bool) error {
+	return s.state.write(savedState{Identity: s.identity, World: snapshot}, durable)
 }
 
 // keepState writes the state after changes, and once more at the end.

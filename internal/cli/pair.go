@@ -20,7 +20,6 @@ type pairCommand struct {
 const (
 	statusConnected = "connected"
 	statusPasskey   = "passkey_required"
-	eventQR         = "qr"
 	eventResult     = "result"
 )
 
@@ -70,33 +69,37 @@ func (s sessionState) failure() error {
 func byQR(ctx context.Context, server *client, term terminal) (string, error) {
 	say(term.out, "On the phone: Settings, Linked devices, Link a device. Scan:\n")
 	screen := newScreen(term.out)
-	return follow(ctx, server, term, screen.draw)
+	return follow(ctx, server, term, func(code string) error {
+		screen.draw(code)
+		return nil
+	})
 }
 
+// byCode asks for a code once the linking is being watched: a phone that is
+// quick could otherwise be linked before, and its success be missed.
 func (p pairCommand) byCode(ctx context.Context, server *client, term terminal) (string, error) {
-	var code struct {
-		Code string `json:"code"`
-	}
-	request := map[string]any{"phone_number": p.Phone, "show_push_notification": true}
-	if err := server.call(ctx, http.MethodPost, "/pair", request, &code); err != nil {
-		return "", err
-	}
-	say(term.out, "On the phone: Settings, Linked devices, Link a device, Link with phone number. Type:\n\n    %s\n\n", code.Code)
-	linked, err := follow(ctx, server, term, func(string) {})
-	if err == nil {
-		return linked, nil
-	}
-	// The code may have been typed in before we could watch.
-	var now sessionState
-	if server.call(ctx, http.MethodGet, "", nil, &now) == nil && now.Status == statusConnected {
-		return now.JID, nil
-	}
-	return "", err
+	asked := false
+	return follow(ctx, server, term, func(string) error {
+		if asked {
+			return nil
+		}
+		asked = true
+		var code struct {
+			Code string `json:"code"`
+		}
+		request := map[string]any{"phone_number": p.Phone, "show_push_notification": true}
+		if err := server.call(ctx, http.MethodPost, "/pair", request, &code); err != nil {
+			return err
+		}
+		say(term.out, "On the phone: Settings, Linked devices, Link a device, Link with phone number. Type:\n\n    %s\n\n", code.Code)
+		return nil
+	})
 }
 
 // follow watches the linking to its end, which both ways tell over the stream
-// of QR codes, and gives the linked account.
-func follow(ctx context.Context, server *client, term terminal, show func(code string)) (linked string, err error) {
+// of QR codes, and gives the linked account. show is called for each QR code,
+// and again when the same one comes with another status.
+func follow(ctx context.Context, server *client, term terminal, show func(code string) error) (linked string, err error) {
 	err = server.stream(ctx, "/qr", func(e event) (bool, error) {
 		var data struct {
 			sessionState
@@ -113,8 +116,8 @@ func follow(ctx context.Context, server *client, term terminal, show func(code s
 			return true, data.failure()
 		case data.Status == statusPasskey:
 			say(term.out, "WhatsApp demands a passkey. Answer it over the API: GET and POST …/passkey.\n")
-		case e.name == eventQR && data.QR != "":
-			show(data.QR)
+		case data.QR != "":
+			return false, show(data.QR)
 		}
 		return false, nil
 	})

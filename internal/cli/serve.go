@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -23,8 +22,8 @@ type serveCommand struct {
 	settings
 	Listen        *string `help:"Address of the HTTP API (default 127.0.0.1:3451)." placeholder:"ADDRESS"`
 	Sandbox       bool    `help:"Use a simulated WhatsApp inside the server."`
-	SandboxListen *string `help:"Address of the simulator and its control API (default 127.0.0.1:3452)." placeholder:"ADDRESS"`
-	SandboxWorld  *string `help:"What the simulator starts with: demo or empty (default demo)." placeholder:"WORLD"`
+	SandboxListen *string `help:"Address of the simulator and its control API (default 127.0.0.1:3452); implies --sandbox." placeholder:"ADDRESS"`
+	SandboxWorld  *string `help:"What the simulator starts with: demo or empty (default demo); implies --sandbox." placeholder:"WORLD"`
 	WAEndpoint    *string `name:"wa-endpoint" help:"Use a simulator that runs separately." placeholder:"WS-URL"`
 	WARootKey     *string `name:"wa-root-key" help:"The separate simulator's root key." placeholder:"HEX"`
 }
@@ -53,7 +52,8 @@ func (s serveCommand) Run(ctx context.Context, term terminal) error {
 		"wa.endpoint":    s.WAEndpoint,
 		"wa.root_key":    s.WARootKey,
 	}
-	if s.Sandbox {
+	// Whoever says where the simulator listens, or what is in it, wants one.
+	if s.Sandbox || s.SandboxListen != nil || s.SandboxWorld != nil {
 		on := "true"
 		flags["sandbox.enabled"] = &on
 	}
@@ -69,7 +69,7 @@ func (s serveCommand) Run(ctx context.Context, term terminal) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(server.Run(ctx), server.Close())
+	return server.Run(ctx)
 }
 
 func newLogger(c config.Log, w io.Writer) (zerolog.Logger, error) {

@@ -46,8 +46,9 @@ type Fault struct {
 	ID     string `json:"id,omitempty" required:"false" readOnly:"true"`
 	Match  Match  `json:"match,omitempty"`
 	Effect Script `json:"effect"`
-	// Count is how many stanzas it still meets; 0 at creation means no limit.
-	Count int `json:"count,omitempty" minimum:"0" doc:"How many stanzas to meet; absent: without limit"`
+	// Count is how many stanzas it meets in all; 0 means no limit. A fault that
+	// has met that many stays listed and does nothing more.
+	Count int `json:"count,omitempty" minimum:"0" doc:"How many stanzas to meet in all; absent or 0: without limit"`
 	// Probability is the chance to meet a matching stanza; 0 means always.
 	Probability float64 `json:"probability,omitempty" minimum:"0" maximum:"1" doc:"Chance to meet a matching stanza; absent: always"`
 	// Met counts the stanzas met so far.
@@ -128,7 +129,7 @@ func (f Fault) Validate() error {
 	return nil
 }
 
-// List returns the rules, in order.
+// List returns the rules, spent ones included, in order.
 func (s *Set) List() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,19 +160,12 @@ func (s *Set) Clear() {
 func (s *Set) Match(st Stanza) Effect {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, f := range s.rules {
-		if !f.meets(st) || !s.chance(f.Probability) {
+	for _, f := range s.rules {
+		if f.Count > 0 && f.Met >= f.Count || !f.meets(st) || !s.chance(f.Probability) {
 			continue
 		}
 		f.Met++
-		effect := f.Effect.effect()
-		if f.Count > 0 {
-			f.Count--
-			if f.Count == 0 {
-				s.rules = slices.Delete(s.rules, i, i+1)
-			}
-		}
-		return effect
+		return f.Effect.effect()
 	}
 	return Effect{}
 }

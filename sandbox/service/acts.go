@@ -277,10 +277,10 @@ func (w *World) actInGroup(number string, act func(group.Person) ([]group.Push, 
 	return nil
 }
 
-// publish delivers pushes and notes the change.
+// publish delivers pushes and saves the change.
 func (w *World) publish(pushes []group.Push) {
 	w.deliverPushes(pushes)
-	w.touch()
+	w.commit()
 }
 
 func (w *World) results(list []group.ParticipantResult) []Result {

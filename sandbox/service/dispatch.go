@@ -155,6 +155,9 @@ func (w *World) answer(c *connection, iq *stanza.Node, key string, effect fault.
 		w.stats.unknown(key)
 		w.log.Warn().Str("stanza", key).Msg("Request that the sandbox does not know")
 	}
+	if refusal == nil && stanza.Text(iq, "type") == "set" {
+		w.commit()
+	}
 	if !effect.DropReply && !effect.ApplyThenDisconnect {
 		if refusal != nil {
 			c.send(errorReply(iq, refusal))

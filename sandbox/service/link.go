@@ -259,7 +259,7 @@ func (w *World) withdrawLink(c *connection) {
 // withdrawOffer makes a connection's QR codes and phone code void.
 func (w *World) withdrawOffer(c *connection) {
 	for _, ref := range c.refs {
-		if w.waiting[ref] == c {
+		if w.waiting[ref].c == c {
 			delete(w.waiting, ref)
 		}
 	}

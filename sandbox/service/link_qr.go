@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"time"
 
 	"go.mau.fi/whatsmeow/types"
 
@@ -15,9 +16,22 @@ import (
 // for a minute only when exactly six remain, and each other for 20 seconds.
 const refCount = 6
 
+// How long clients show the first code, and each other. A code is void when the
+// client has replaced it; the grace is for the way to the client and back.
+const (
+	firstRefLife = time.Minute
+	refLife      = 20 * time.Second
+	refGrace     = time.Second
+)
+
+// offer is a reference that a client shows as a QR code, until it expires.
+type offer struct {
+	c       *connection
+	expires time.Time
+}
+
 // offerLink gives a client that wants to be linked the references for its QR
-// codes. They hold as long as the connection does; clients disconnect by
-// themselves when they have shown the last one.
+// codes. Clients disconnect by themselves when they have shown the last one.
 func (w *World) offerLink(c *connection) {
 	if _, _, err := readRegistration(c.wire.Payload().GetDevicePairingData()); err != nil {
 		w.log.Warn().Err(err).Msg("Client cannot be linked")
@@ -25,10 +39,16 @@ func (w *World) offerLink(c *connection) {
 		return
 	}
 	refs := make([]stanza.Node, 0, refCount)
-	for range refCount {
+	expires := w.opts.Now().Add(refGrace)
+	for i := range refCount {
 		ref := w.newRef()
 		c.refs = append(c.refs, ref)
-		w.waiting[ref] = c
+		if i == 0 {
+			expires = expires.Add(firstRefLife)
+		} else {
+			expires = expires.Add(refLife)
+		}
+		w.waiting[ref] = offer{c, expires}
 		refs = append(refs, stanza.Node{Tag: "ref", Content: []byte(ref)})
 	}
 	c.send(stanza.Node{Tag: "iq", Attrs: stanza.Attrs{
@@ -71,10 +91,11 @@ func (w *World) scan(number, text string) (*linking, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := w.waiting[code.Ref]
-	if c == nil {
+	shown, known := w.waiting[code.Ref]
+	if !known || w.opts.Now().After(shown.expires) {
 		return nil, ErrStaleQR
 	}
+	c := shown.c
 	identity := c.wire.Payload().GetDevicePairingData().GetEIdent()
 	if code.Noise != c.wire.ClientStatic() || string(identity) != string(code.Identity[:]) {
 		return nil, ErrForeignQR

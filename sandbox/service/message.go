@@ -83,6 +83,7 @@ func (w *World) acceptMessage(c *connection, node *stanza.Node, effect fault.Eff
 			d.noteSent(node, result)
 		}
 	}
+	w.commit()
 	if effect.DropReply || effect.ApplyThenDisconnect {
 		return
 	}

@@ -87,7 +87,7 @@ func (w *World) AddPhone(o PhoneOptions) (PhoneInfo, error) {
 	}
 	w.accounts[a.LID.User] = a
 	w.byNumber[number] = a
-	w.touch()
+	w.commit()
 	return w.info(a), nil
 }
 

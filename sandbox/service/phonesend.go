@@ -37,7 +37,7 @@ func (w *World) SendText(number, to, text string) (id string, err error) {
 	if err := w.phoneSends(a, chat, id, &waE2E.Message{Conversation: proto.String(text)}); err != nil {
 		return "", err
 	}
-	w.touch()
+	w.commit()
 	return id, nil
 }
 

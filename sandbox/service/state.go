@@ -274,7 +274,9 @@ func (w *World) Save() error {
 }
 
 // save is Save for callers that hold the lock.
-func (w *World) save() error {
+func (w *World) save() error { return w.write(true) }
+
+func (w *World) write(durable bool) error {
 	if w.opts.Persist == nil {
 		return nil
 	}
@@ -282,5 +284,22 @@ func (w *World) save() error {
 	if err != nil {
 		return err
 	}
-	return w.opts.Persist(snapshot)
+	w.saved = len(snapshot)
+	return w.opts.Persist(snapshot, durable)
+}
+
+// commitLimit is the size of a state that is still written at every change.
+// Larger ones are left to whoever saves at intervals.
+const commitLimit = 2 << 20
+
+// commit writes the state before somebody is told that a change was made: what
+// was acknowledged survives the death of the process. The caller holds the lock.
+func (w *World) commit() {
+	w.touch()
+	if w.saved > commitLimit {
+		return
+	}
+	if err := w.write(false); err != nil {
+		w.log.Error().Err(err).Msg("A change was not saved")
+	}
 }

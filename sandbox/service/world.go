@@ -42,10 +42,12 @@ type Options struct {
 	Log zerolog.Logger
 	// MediaHost is the host:port that media_conn names for uploads and downloads.
 	MediaHost string
-	// Persist, when set, is called while linking a device, before the client is
-	// told: a device the client believes in must survive a crash of the service.
-	// It runs under the world's lock with the state to write.
-	Persist func(state []byte) error
+	// Persist, when set, writes the state, and is called under the world's lock:
+	// before a client is told of a link, so that a device it believes in
+	// survives a crash of the service; and before a change of groups or a message
+	// is acknowledged, while the state is small. durable asks to survive a crash
+	// of the machine too.
+	Persist func(state []byte, durable bool) error
 }
 
 // World is the service's whole state.
@@ -60,7 +62,7 @@ type World struct {
 	faults    *fault.Set
 	media     *media.Store
 	stats     *Stats
-	waiting   map[string]*connection // unlinked sockets, by each ref they were given
+	waiting   map[string]offer       // unlinked sockets, by each ref they were given
 	codeLinks map[string]*codeLink   // unlinked sockets that asked for a phone code, by number
 	hellos    map[string][]time.Time // when codes were asked for, by number
 	conns     map[*connection]struct{}
@@ -68,6 +70,7 @@ type World struct {
 	changed   chan struct{} // closed at the next change; nil while nobody waits
 	handlers  map[string]iqHandler
 
+	saved      int // size of the state when it was last written, in bytes
 	closed     bool
 	background sync.WaitGroup // connections and delayed work
 	ctx        context.Context
@@ -103,7 +106,7 @@ func New(opts Options) (*World, error) {
 func (w *World) empty() {
 	w.accounts = map[string]*Account{}
 	w.byNumber = map[string]*Account{}
-	w.waiting = map[string]*connection{}
+	w.waiting = map[string]offer{}
 	w.codeLinks = map[string]*codeLink{}
 	w.hellos = map[string][]time.Time{}
 	w.groups = group.NewRegistry(directory{w}, w.opts.Now, w.random)
