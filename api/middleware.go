@@ -3,18 +3,30 @@ package api
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/rs/zerolog"
 
 	"muster/internal/auth"
+	"muster/internal/fault"
 )
 
 // enter gives a request its context, logger and id.
 func (s *Server) enter(c *fiber.Ctx) error {
 	c.SetUserContext(s.base)
 	ensureRequestID(c)
+	return c.Next()
+}
+
+// readableText refuses JSON that is not UTF-8: the decoder would put question
+// marks where the client had something else.
+func readableText(c *fiber.Ctx) error {
+	if body := c.Body(); len(body) > 0 && strings.Contains(c.Get(fiber.HeaderContentType), "json") && !utf8.Valid(body) {
+		return fault.New(fault.Malformed, "the body is not valid UTF-8")
+	}
 	return c.Next()
 }
 

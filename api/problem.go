@@ -108,8 +108,7 @@ func renderProblem(c *fiber.Ctx, err error) error {
 	return c.Status(p.Status).JSON(p, problemType)
 }
 
-// fromFiber gives Fiber's own refusals our codes. Their texts are safe: they
-// repeat the method and path of the request at most.
+// fromFiber gives Fiber's own refusals our codes and texts.
 func fromFiber(err error) error {
 	var own *fiber.Error
 	if !errors.As(err, &own) {
@@ -125,7 +124,9 @@ func fromFiber(err error) error {
 	case fault.TooLarge:
 		return fault.New(code, "the request is larger than this server accepts")
 	default:
-		return fault.New(code, "%s", own.Message)
+		// What the HTTP parser refuses it quotes, which would hand out whatever
+		// was sent; the log has it.
+		return fault.New(code, "the request is not one that this server understands").Because(err)
 	}
 }
 

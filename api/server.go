@@ -117,7 +117,7 @@ func New(o Options) (*Server, error) {
 	s.app.Get("/livez", s.live)
 	s.app.Get("/healthz", s.health)
 	s.app.Get("/readyz", s.ready)
-	s.app.Use(s.authenticate)
+	s.app.Use(s.authenticate, readableText)
 	s.app.Use("/api/v1/sessions/:"+sessionParam, guardSession)
 	s.huma = newHuma(s.app, o.Version)
 	if err := s.mountDocs(); err != nil {

@@ -218,6 +218,7 @@ func TestScenarios(t *testing.T) {
 		{name: "empty body", method: "POST", path: echo, status: 400, code: fault.Malformed},
 		{name: "not JSON", method: "POST", path: echo, header: map[string]string{"Content-Type": "text/xml"}, body: `<name/>`, status: 415, code: fault.Malformed, contains: "application/json"},
 		{name: "missing field", method: "POST", path: echo, body: `{}`, status: 422, code: fault.Invalid, field: "name"},
+		{name: "text that is no UTF-8", method: "POST", path: echo, body: "{\"name\":\"\xff\xfe\"}", status: 400, code: fault.Malformed},
 		{name: "unknown field", method: "POST", path: echo, body: `{"name":"x","nmae":"y"}`, status: 422, code: fault.Invalid, field: "nmae"},
 		{name: "wrong type in a list", method: "POST", path: echo, body: `{"name":"x","participants":["a",7]}`, status: 422, code: fault.Invalid, field: "participants[1]", contains: `"value":7`},
 		{name: "bad query", method: "POST", path: echo + "?limit=1000", body: `{"name":"x"}`, status: 422, code: fault.Invalid, field: "limit"},
@@ -308,4 +309,23 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// TestJunk: bytes that are no HTTP get a short answer that does not repeat them,
+// and JSON that is no UTF-8 is refused instead of being changed.
+func TestJunk(t *testing.T) {
+	t.Parallel()
+	s := start(t, api.Limits{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte(strings.Repeat("junkjunk\x00\x01", 2000) + "\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if len(answer) == 0 || len(answer) > 2000 || strings.Contains(string(answer), "junk") {
+		t.Errorf("junk is answered with %d bytes (%v): %.300q", len(answer), err, answer)
+	}
 }

@@ -72,6 +72,7 @@ const (
 	CodeGroupFull     = "group_full"
 	CodeLegal         = "legal"
 	CodeCreator       = "creator"
+	CodeNotAcceptable = "not_acceptable"
 	CodeNotMentioned  = "not_mentioned" // WhatsApp's answer leaves the person out
 	codeUnknown       = "unknown_%d"
 )
@@ -100,6 +101,7 @@ var addFailures = map[int]Failure{
 // memberFailures has the refusals of removing, promoting and demoting.
 var memberFailures = map[int]Failure{
 	404: {Code: CodeNotMember, Reason: "the person is not a member of the group"},
+	406: {Code: CodeNotAcceptable, Reason: "WhatsApp does not accept it: the account itself leaves instead, and the last admin stays one"},
 	405: {Code: CodeCreator, Reason: "the creator of the group cannot be removed or demoted"},
 }
 

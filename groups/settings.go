@@ -19,13 +19,10 @@ type SettingsRequest struct {
 	Settings Settings
 }
 
-// Validate checks the group and the modes, of which there must be one.
+// Validate checks the group and the modes. None at all is a change of nothing.
 func (r SettingsRequest) Validate() error {
 	if err := r.Target.Validate(); err != nil {
 		return err
-	}
-	if r.Settings == (Settings{}) {
-		return fault.New(fault.Invalid, "give at least one of %s, %s and %s", fieldApproval, fieldAdd, fieldLink)
 	}
 	return r.Settings.Validate()
 }

@@ -64,7 +64,7 @@ func TestRequestsValidateThemselves(t *testing.T) {
 		{"description, no group", DescriptionRequest{Target{}, nil, nil}, "group_jid"},
 
 		{"settings, one", SettingsRequest{target, Settings{MemberLink: LinkByAdmins}}, ""},
-		{"settings, none", SettingsRequest{target, Settings{}}, "-"},
+		{"settings, none", SettingsRequest{target, Settings{}}, ""},
 		{"settings, wrong", SettingsRequest{target, Settings{MemberAdd: "nobody"}}, "member_add_mode"},
 		{"settings, no group", SettingsRequest{Target{}, Settings{MemberLink: LinkByAdmins}}, "group_jid"},
 

@@ -151,7 +151,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws/chat", s.chat)
 	mux.Handle("/mms/", s.Media().Handler())
-	mux.Handle("/control/v1/", control.New(s.World, control.Info{Endpoint: s.Endpoint(), RootKey: s.RootKey()}))
+	mux.Handle("/control/v1/", guard(control.New(s.World, control.Info{Endpoint: s.Endpoint(), RootKey: s.RootKey()})))
 	mux.HandleFunc("GET /{$}", landing)
 	return mux
 }

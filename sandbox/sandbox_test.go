@@ -231,3 +231,45 @@ func addPhones(t *testing.T, srv *sandbox.Server) {
 		}
 	}
 }
+
+// TestWebPagesAreKeptOut: what a browser on this machine would send for a page
+// from elsewhere must not act on the world.
+func TestWebPagesAreKeptOut(t *testing.T) {
+	t.Parallel()
+	srv := sandboxtest.Start(t)
+	for name, test := range map[string]struct {
+		host   string
+		header map[string]string
+		want   int
+	}{
+		"a program":                 {"", nil, 200},
+		"by name":                   {"localhost:1", nil, 200},
+		"by IPv6":                   {"[::1]:1", nil, 200},
+		"a page of this machine":    {"", map[string]string{"Origin": "http://localhost:3451", "Sec-Fetch-Site": "same-origin"}, 200},
+		"a page from elsewhere":     {"", map[string]string{"Origin": "https://evil.example"}, 403},
+		"a page without an origin":  {"", map[string]string{"Origin": "null"}, 403},
+		"an image on a page":        {"", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
+		"a name pointed to here":    {"evil.example", nil, 421},
+		"a name that looks like it": {"127.0.0.1.evil.example:80", nil, 421},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL()+"/control/v1/reset", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = test.host
+			for key, value := range test.header {
+				request.Header.Set(key, value)
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.StatusCode != test.want {
+				t.Errorf("status %d, want %d", response.StatusCode, test.want)
+			}
+		})
+	}
+}

@@ -92,7 +92,6 @@ func TestInvalidBodiesNameTheField(t *testing.T) {
 		{http.MethodPut, "/description", `{"prev_id":null}`, "description"},
 		{http.MethodPut, "/description", `{"description":"` + strings.Repeat("é", 2049) + `"}`, "description"},
 		{http.MethodPut, "/description", `{"description":7}`, "description"},
-		{http.MethodPut, "/settings", `{}`, ""},
 		{http.MethodPut, "/settings", `{"member_add_mode":"everyone"}`, "member_add_mode"},
 		{http.MethodPut, "/settings", `{"member_link_mode":"admin_add"}`, "member_link_mode"},
 		{http.MethodPost, "/participants", `{"participants":[]}`, "participants"},

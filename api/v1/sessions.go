@@ -130,7 +130,11 @@ func registerConnection(api huma.API, row func(method, path, id, summary string)
 		func(ctx context.Context, in *logoutInput) (sessionReply, error) {
 			return replySession(m.Logout(ctx, in.SessionID, in.Force))
 		})
-	handle(api, row(http.MethodPut, "/{session_id}/proxy", "set-session-proxy", "Set or remove a session's proxy"),
+	proxy := row(http.MethodPut, "/{session_id}/proxy", "set-session-proxy", "Set or remove a session's proxy")
+	// A proxy is an address in the server's own network that it connects to.
+	proxy.Admin = true
+	proxy.Description = "Needs an admin token, as creating a session does: the server connects to whatever is named here."
+	handle(api, proxy,
 		func(ctx context.Context, in *setProxyInput) (sessionReply, error) {
 			proxy := ""
 			if in.Body.Proxy != nil {

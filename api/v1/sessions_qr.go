@@ -27,7 +27,7 @@ type qrReply struct {
 	Status    string `json:"status"`
 }
 
-// qrResult is the last event of a stream.
+// qrResult is the last event of a stream, or one between codes.
 type qrResult struct {
 	Status     string  `json:"status"`
 	JID        *string `json:"jid,omitempty"`
@@ -101,7 +101,9 @@ func viewQR(code session.QR) qrReply {
 	return qrReply{QR: code.Code, ExpiresAt: seconds(code.ExpiresAt), Attempt: code.Attempt, Status: string(code.Status)}
 }
 
-// streamQR sends each new code as an event "qr" and ends with one "result".
+// streamQR sends each new code as an event "qr", a status in which there is
+// none to be shown, which is a demand for a passkey, as "status", and ends with
+// one "result".
 // What is wrong before the first code is an ordinary error answer.
 func streamQR(c *fiber.Ctx, m *session.Manager, id string) error {
 	watching, stop := context.WithCancel(context.WithoutCancel(c.UserContext()))
@@ -115,8 +117,11 @@ func streamQR(c *fiber.Ctx, m *session.Manager, id string) error {
 		defer context.AfterFunc(ctx, stop)()
 		for code := range codes {
 			event, data := "qr", any(viewQR(code))
-			if code.Done() {
+			switch {
+			case code.Done():
 				event, data = "result", viewResult(code)
+			case code.Code == "":
+				event, data = "status", viewResult(code)
 			}
 			if err := send(event, data); err != nil {
 				return err
@@ -141,7 +146,7 @@ func documentQR(docs huma.API) {
 		Method: http.MethodGet, Path: prefix + "/sessions/{session_id}/qr", OperationID: "get-session-qr", Tags: []string{tagSessions},
 		Summary: "Get the QR code to be scanned",
 		Description: "Starts a session that is not running. As a stream (Accept: text/event-stream, or format=stream) it sends an event " +
-			"\"qr\" with each new code and ends with one \"result\", whose status is connected or says, with a reason, why it is not.",
+			"\"qr\" with each new code (and again when its status changes), an event \"status\" when WhatsApp demands a passkey, and ends with one \"result\", whose status is connected or says, with a reason, why it is not.",
 		Parameters: []*huma.Param{
 			{Name: "session_id", In: "path", Required: true, Schema: text},
 			{Name: "format", In: "query", Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"json", "png", "svg", "stream"}},
