@@ -31,18 +31,19 @@ type run struct {
 	events    context.Context
 	endEvents context.CancelFunc
 
-	signals chan any      // connection events, in whatsmeow's order as far as it keeps one
-	wake    chan struct{} // ends a pause between attempts
-	settled chan struct{} // closed at the end of the first attempt to connect
-	done    chan struct{} // closed when the loop has ended
+	signals chan signalled // connection events, in whatsmeow's order as far as it keeps one
+	wake    chan struct{}  // ends a pause between attempts
+	settled chan struct{}  // closed at the end of the first attempt to connect
+	done    chan struct{}  // closed when the loop has ended
 
 	settleOnce  sync.Once
 	deletedOnce sync.Once
 	deleted     chan struct{} // closed when the device's keys were deleted
 
+	proxied  bool         // the connection passes the session's proxy
+	attempts atomic.Int64 // how many there were: the number of the present one
 	received atomic.Int64 // when something last arrived, UNIX nanoseconds
 	ending   atomic.Bool  // the loop will not connect again
-	leaving  atomic.Bool  // a logout of ours is in work
 	flights  *tally       // the operations on the present connection; under c.mu
 
 	redeliveries int // connections with events that could not be stored; the loop's
@@ -58,11 +59,11 @@ func (c *companion) newRun(ctx context.Context) (*run, error) {
 		return nil, fmt.Errorf("stored proxy of session %s: %w", c.id, err)
 	}
 	r := &run{
-		c: c, signals: make(chan any, 64), wake: make(chan struct{}, 1),
+		c: c, proxied: proxyURL != nil, signals: make(chan signalled, 64), wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), done: make(chan struct{}), deleted: make(chan struct{}),
 		flights: &tally{},
 	}
-	r.device = &ownedDevice{deviceStore: c.m.devices, sessionID: c.id, saved: r.deviceSaved, deleted: r.deviceDeleted}
+	r.device = &ownedDevice{deviceStore: c.m.devices, sessionID: c.id, saved: r.deviceSaved, deleted: r.deviceDeleted, keysFailed: r.keysFailed}
 	device, err := c.loadDevice(ctx, jid)
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (c *companion) newRun(ctx context.Context) (*run, error) {
 	r.ctx, r.stop = context.WithCancel(base)
 	r.events, r.endEvents = context.WithCancel(base)
 	r.http = c.m.options.Network.httpClient(proxyURL, r.heard)
-	r.client = newClient(r.device.own(device), waLog.Zerolog(log), r.http)
+	r.client = newClient(r.device.own(device), clientLog{log: log}, r.http)
 	r.client.BackgroundEventCtx = r.events
 	r.client.AddEventHandlerWithSuccessStatus(r.handle)
 	return r, nil
@@ -155,7 +156,9 @@ func (m *Manager) evict(id string) {
 		}
 		defer end()
 		c.forgetDevice()
-		if err = c.halt(m.ctx); err != nil {
+		ctx, cancel := context.WithTimeout(m.ctx, haltLimit)
+		defer cancel()
+		if err = c.haltWithin(ctx); err != nil {
 			m.log.Warn().Err(err).Str("session", id).Msg("the connection of a replaced device is slow to end")
 		}
 		c.setState(m.ctx, StatusLoggedOut, ReasonDeviceTaken, "the phone has given this device's place to a newer link: link this session again")

@@ -15,6 +15,9 @@ type companion struct {
 	// ops admits one lifecycle operation at a time. It is a channel, so that
 	// waiting for it ends with the caller's context.
 	ops chan struct{}
+	// pairs admits one request for a pairing code at a time: each one makes the
+	// code before it void.
+	pairs chan struct{}
 	// states keeps stored and shown changes in the same order. It is held while
 	// the database is written; mu never is, because event handlers read
 	// snapshots inside their transactions.
@@ -27,6 +30,7 @@ type companion struct {
 	run     *run
 	link    link
 	gone    bool          // deleted
+	leaving bool          // a logout of ours was sent, and may have taken effect
 	changed chan struct{} // closed and replaced at every change
 }
 
@@ -39,7 +43,7 @@ type link struct {
 
 func newCompanion(m *Manager, rec record) *companion {
 	return &companion{
-		m: m, id: rec.ID, ops: make(chan struct{}, 1),
+		m: m, id: rec.ID, ops: make(chan struct{}, 1), pairs: make(chan struct{}, 1),
 		session: rec.Session, proxy: rec.proxy, desired: rec.desired,
 		changed: make(chan struct{}),
 	}
@@ -47,9 +51,14 @@ func newCompanion(m *Manager, rec record) *companion {
 
 // begin waits for its turn for a lifecycle operation; call the result at the end.
 func (c *companion) begin(ctx context.Context) (end func(), err error) {
+	return take(ctx, c.ops)
+}
+
+// take waits for the place in a channel with one.
+func take(ctx context.Context, place chan struct{}) (leave func(), err error) {
 	select {
-	case c.ops <- struct{}{}:
-		return func() { <-c.ops }, nil
+	case place <- struct{}{}:
+		return func() { <-place }, nil
 	case <-ctx.Done():
 		return nil, abandoned(ctx)
 	}
@@ -66,6 +75,22 @@ func (c *companion) wantsStart() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.session.JID != "" && c.desired == desiredConnected
+}
+
+// bannedUntil is the end of a temporary ban; zero when there is none, or none
+// that is known.
+func (c *companion) bannedUntil() time.Time {
+	s := c.snapshot()
+	if s.Status != StatusBanned {
+		return time.Time{}
+	}
+	return banEnd(s.Detail)
+}
+
+func (c *companion) isLeaving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leaving
 }
 
 func (c *companion) linked() bool {

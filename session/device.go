@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,15 +48,14 @@ func (s *deviceStore) remove(ctx context.Context, jid types.JID) error {
 	})
 }
 
-// reconcile returns the stored device JIDs after deleting those that no
-// session owns.
+// reconcile reads the sessions, the JIDs of their stored devices, and those of
+// devices that no session owns.
 //
 // A device and its session's jid are written and deleted together, so an
-// unowned device is not a link that lost its session: it is what a database
-// holds that was copied in part or changed by hand. Its keys cannot be reached
-// through any session. It is surely an orphan because the devices are read
-// before the sessions: a pairing that completes in between, in another process
-// on the same PostgreSQL, is in the second reading with its session.
+// unowned device is not a link that lost its session: it belongs to another
+// program that shares the database, or to sessions that are missing after a
+// partial restore. Either way its keys are somebody's credentials, and not
+// ours to delete. They are in nobody's way: see makeRoom.
 func (s *deviceStore) reconcile(ctx context.Context) (stored map[string]bool, orphans []types.JID, sessions []record, err error) {
 	devices, err := s.container.GetAllDevices(ctx)
 	if err != nil {
@@ -76,9 +74,6 @@ func (s *deviceStore) reconcile(ctx context.Context) (stored map[string]bool, or
 			stored[jid.String()] = true
 		} else {
 			orphans = append(orphans, jid)
-			if err = s.container.DeleteDevice(ctx, device); err != nil {
-				return nil, nil, nil, fmt.Errorf("delete orphaned device %s: %w", jid, err)
-			}
 		}
 	}
 	return stored, orphans, sessions, nil
@@ -93,6 +88,9 @@ type ownedDevice struct {
 	saved func(who identity, evicted string)
 	// deleted runs after a commit.
 	deleted func()
+	// keysFailed is told when the database failed during a decryption under the
+	// context.
+	keysFailed func(ctx context.Context, err error)
 	// decrypting counts the decryptions in work.
 	decrypting tally
 	// closed is set once the client is no longer in use. What a late event
@@ -104,70 +102,6 @@ type ownedDevice struct {
 var errClientClosed = errors.New("the session's client has ended")
 
 var _ store.DeviceContainer = (*ownedDevice)(nil)
-
-// own makes whatsmeow save and delete the device through the session, and
-// counts its decryptions.
-func (o *ownedDevice) own(device *store.Device) *store.Device {
-	device.Container = o
-	if _, counted := device.EventBuffer.(countedBuffer); device.EventBuffer != nil && !counted {
-		device.EventBuffer = countedBuffer{device.EventBuffer, &o.decrypting}
-	}
-	return device
-}
-
-// countedBuffer counts the decryptions in work, so that a new connection can
-// wait for those of the one before. Without that, a message that is delivered
-// again while its first delivery is being decrypted is found neither decrypted
-// nor decryptable (its key was just used); whatsmeow then drops and
-// acknowledges it, and if the first delivery fails to be stored, it is lost.
-type countedBuffer struct {
-	store.EventBuffer
-	working *tally
-}
-
-func (b countedBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
-	b.working.begin()
-	defer b.working.end()
-	return b.EventBuffer.DoDecryptionTxn(ctx, decrypt)
-}
-
-// tally counts what is going on. Unlike a WaitGroup, it may be waited for while
-// more begins.
-type tally struct {
-	mu    sync.Mutex
-	count int
-	idle  chan struct{} // closed when the count is 0; nil when nobody waits
-}
-
-func (t *tally) begin() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.count++
-}
-
-func (t *tally) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.count--; t.count == 0 && t.idle != nil {
-		close(t.idle)
-		t.idle = nil
-	}
-}
-
-// zero returns a channel that is closed once nothing is going on.
-func (t *tally) zero() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.count == 0 {
-		none := make(chan struct{})
-		close(none)
-		return none
-	}
-	if t.idle == nil {
-		t.idle = make(chan struct{})
-	}
-	return t.idle
-}
 
 // PutDevice implements store.DeviceContainer.
 func (o *ownedDevice) PutDevice(ctx context.Context, device *store.Device) error {

@@ -123,7 +123,9 @@ func TestNewLinkTakesOverTheDeviceNumber(t *testing.T) {
 	})
 }
 
-func TestReconcileDeletesOrphansOnly(t *testing.T) {
+// TestReconcileLeavesOtherDevicesAlone: they may be another program's
+// credentials. They are in nobody's way when their JID is given out again.
+func TestReconcileLeavesOtherDevicesAlone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *dbutil.Database) {
 		s := newDeviceStore(db)
 		insert(t, s.repo, "a")
@@ -143,11 +145,19 @@ func TestReconcileDeletesOrphansOnly(t *testing.T) {
 		if len(orphans) != 1 || orphans[0] != stray || len(sessions) != 1 || !stored[device7.String()] || len(stored) != 1 {
 			t.Fatalf("stored %v, orphans %v, sessions %v", stored, orphans, sessions)
 		}
-		if left, err := s.load(t.Context(), stray); err != nil || left != nil {
-			t.Fatalf("the orphan is still there: %v, %v", left, err)
+		for _, jid := range []types.JID{stray, device7} {
+			if left, err := s.load(t.Context(), jid); err != nil || left == nil {
+				t.Fatalf("device %s is gone: %v", jid, err)
+			}
 		}
-		if left, err := s.load(t.Context(), device7); err != nil || left == nil {
-			t.Fatalf("the owned device is gone: %v", err)
+		insert(t, s.repo, "b")
+		young, _ := owned(s, "b")
+		linked := paired(young, stray)
+		if err = linked.Save(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if now, err := s.load(t.Context(), stray); err != nil || *now.NoiseKey.Priv != *linked.NoiseKey.Priv {
+			t.Fatalf("the stored keys are not the new link's (%v)", err)
 		}
 	})
 }

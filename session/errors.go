@@ -158,5 +158,5 @@ func (m meaning) fault(kind Kind, cause error) *fault.Error {
 	if code == fault.OutcomeUnknown {
 		text += ": the change may or may not have happened"
 	}
-	return fault.New(code, "%s", text).Because(cause)
+	return fault.New(code, "%s", text).Because(discreet(cause))
 }

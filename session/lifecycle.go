@@ -30,29 +30,41 @@ func (m *Manager) starting(ctx context.Context, id string, anew bool) (Session, 
 	if err != nil {
 		return Session{}, err
 	}
+	end, err := c.begin(ctx)
+	if err != nil {
+		return Session{}, err
+	}
+	defer end()
+	// Within the turn, so that a Disconnect at the same moment comes before or
+	// after both of what is desired and what is done.
 	if err = c.desire(ctx, desiredConnected); err != nil {
 		return Session{}, err
 	}
-	r, err := c.start(ctx, ReasonRequested)
+	r, err := c.startInTurn(ctx, ReasonRequested)
 	if err != nil {
 		return Session{}, err
 	}
 	r.poke()
 	if anew {
-		select {
-		case <-r.settled: // else it is connecting right now
-			// Said here, so that the answer does not show the old connection.
-			c.setStateOf(r, StatusConnecting, ReasonRequested, "")
-			r.signal(reconnectNow{})
-		default:
-		}
+		r.reconnect()
 	}
 	if r.ending.Load() { // it ended at this moment
-		if _, err = c.start(ctx, ReasonRequested); err != nil {
+		if _, err = c.startInTurn(ctx, ReasonRequested); err != nil {
 			return Session{}, err
 		}
 	}
 	return c.snapshot(), nil
+}
+
+// reconnect ends the present connection, if there is one.
+func (r *run) reconnect() {
+	select {
+	case <-r.settled: // else it is connecting right now
+		// Said here, so that the answer does not show the old connection.
+		r.c.setStateOf(r, StatusConnecting, ReasonRequested, "")
+		r.signal(r.attempts.Load(), reconnectNow{})
+	default:
+	}
 }
 
 // Disconnect ends the connection and keeps the session linked. It stays
@@ -113,6 +125,9 @@ func (m *Manager) SetProxy(ctx context.Context, id, proxy string) (Session, erro
 	return c.snapshot(), nil
 }
 
+// loggedOutHere is the detail of ReasonLoggedOutHere.
+const loggedOutHere = "logged out through this server"
+
 // Logout unlinks the session: it tells WhatsApp, deletes the keys and keeps the
 // session, ready to be linked again. A session that is not connected cannot
 // tell WhatsApp; then, or when telling fails, force deletes the keys all the
@@ -144,7 +159,7 @@ func (m *Manager) Logout(ctx context.Context, id string, force bool) (Session, e
 		c.setState(ctx, StatusDisconnected, ReasonRequested, "its keys could not be deleted: log it out again")
 		return Session{}, err
 	}
-	c.setState(ctx, StatusLoggedOut, ReasonLoggedOutHere, "logged out through this server")
+	c.setState(ctx, StatusLoggedOut, ReasonLoggedOutHere, loggedOutHere)
 	return c.snapshot(), nil
 }
 
@@ -242,9 +257,10 @@ func (c *companion) startInTurn(ctx context.Context, reason string) (*run, error
 	return r, nil
 }
 
-// haltLimit bounds the end of a run: whatsmeow's handshake cannot be interrupted
-// for 20 seconds, nor its closing of a websocket for 5.
-const haltLimit = 40 * time.Second
+// haltLimit bounds the end of a run: whatsmeow's closing of a websocket cannot
+// be interrupted for 5 seconds (and is waited for when it tries twice), and
+// operations and decryptions have drainLimit each.
+const haltLimit = 10*time.Second + 2*drainLimit
 
 // halt stops the run and waits for its end, whether or not the caller's client
 // still waits: a run that is stopped half-way would leave a wrong state behind.
@@ -284,7 +300,9 @@ func (c *companion) shutDown(ctx context.Context) error {
 		return nil
 	}
 	err = c.haltWithin(ctx)
-	c.setState(ctx, StatusDisconnected, ReasonStopped, "the server was stopped")
+	if c.bannedUntil().IsZero() { // the next start has to know of a ban
+		c.setState(ctx, StatusDisconnected, ReasonStopped, "the server was stopped")
+	}
 	return err
 }
 
@@ -298,12 +316,13 @@ func (c *companion) sayGoodbye(ctx context.Context) error {
 	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, c.m.options.WriteTimeout)
 	defer cancel()
-	r.leaving.Store(true)
-	if err = r.client.Logout(ctx); err != nil {
-		r.leaving.Store(false)
-		return translate(Write, err)
+	c.update(func() { c.leaving = true })
+	err = translate(Write, r.client.Logout(ctx))
+	if err != nil && !fault.Is(err, fault.OutcomeUnknown) {
+		c.update(func() { c.leaving = false })
 	}
-	return nil
+	// After an unknown outcome the next login tells: see loggedOut and onConnected.
+	return err
 }
 
 // dropDevice deletes the device's keys, if they are still there.

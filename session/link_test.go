@@ -8,6 +8,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,8 +61,9 @@ func TestLinkByCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := r.await("a", session.StatusWaitingForPairCode); len(code.Code) != 9 || !code.ExpiresAt.After(s.UpdatedAt) {
-		t.Fatalf("code %+v at %s", code, s.UpdatedAt)
+	s, err := r.m.Get(ctx, "a")
+	if err != nil || s.Status != session.StatusWaitingForPairCode || len(code.Code) != 9 || !code.ExpiresAt.After(s.UpdatedAt) {
+		t.Fatalf("code %+v, session %+v (%v)", code, s, err)
 	}
 	wrong := "1111-1111"
 	if _, err = r.srv.EnterCode(ctx, ann, wrong); err == nil {
@@ -77,6 +79,22 @@ func TestLinkByCode(t *testing.T) {
 	if s := r.await("a", session.StatusConnected); s.JID != device.String() {
 		t.Errorf("session %s, device %s", s.JID, device)
 	}
+}
+
+// TestPairCodesAtTheSameTime: every request is answered, although each code
+// makes the one before it void.
+func TestPairCodesAtTheSameTime(t *testing.T) {
+	r := newRig(t, func(o *session.Options) { o.WriteTimeout = 10 * time.Second })
+	r.create("a")
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			if code, err := r.m.Pair(r.context(), "a", session.PairRequest{PhoneNumber: ann}); err != nil || code.Code == "" {
+				t.Errorf("code %+v, %v", code, err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestPairRefusals(t *testing.T) {
@@ -173,16 +191,19 @@ func TestPasskey(t *testing.T) {
 		t.Errorf("a challenge before it is demanded: %v", err)
 	}
 	ctx := r.context()
-	qr, err := r.m.QR(ctx, "a")
+	codes, err := r.m.WatchQR(ctx, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
+	qr := <-codes
 	scanned := make(chan error, 1)
 	go func() {
 		_, err := r.srv.ScanQR(ctx, ann, qr.Code)
 		scanned <- err
 	}()
-	r.await("a", session.StatusPasskeyRequired)
+	if told := <-codes; told.Status != session.StatusPasskeyRequired || told.Code != "" || told.Done() {
+		t.Errorf("after the scan those who watch are told %+v", told)
+	}
 	challenge, err := r.m.Passkey(ctx, "a")
 	if err != nil {
 		t.Fatal(err)
@@ -201,6 +222,9 @@ func TestPasskey(t *testing.T) {
 	answer := `{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{"clientDataJSON":"` + clientData + `","authenticatorData":"AAAA","signature":"AAAA","userHandle":null}}`
 	if err = r.m.AnswerPasskey(ctx, "a", json.RawMessage(answer)); err != nil {
 		t.Fatal(err)
+	}
+	if told := <-codes; told.Status != session.StatusConnected {
+		t.Errorf("at the end those who watch are told %+v", told)
 	}
 	// The code was scanned from this session, so nothing is left to compare.
 	if s := r.await("a", session.StatusConnected); s.PhoneNumber != ann {

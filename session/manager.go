@@ -36,7 +36,7 @@ type Options struct {
 	Now      func() time.Time // default time.Now
 
 	StartParallel int           // sessions that connect at the same time at start: 16
-	StartJitter   time.Duration // each waits up to this long before: 250 ms
+	StartJitter   time.Duration // each waits a random time up to this before; 0 is none
 
 	ReadTimeout  time.Duration // deadline of Do(Read): 30 s
 	WriteTimeout time.Duration // deadline of Do(Write): 60 s
@@ -64,7 +64,6 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	o.StartParallel = cmp.Or(o.StartParallel, 16)
-	o.StartJitter = cmp.Or(o.StartJitter, 250*time.Millisecond)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 30*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 60*time.Second)
 	o.EventTimeout = cmp.Or(o.EventTimeout, 60*time.Second)
@@ -141,7 +140,7 @@ func (m *Manager) restore(ctx context.Context) error {
 		return fmt.Errorf("restore the sessions: %w", err)
 	}
 	for _, jid := range orphans {
-		m.log.Warn().Stringer("jid", jid).Msg("deleted the keys of a device that no session owns")
+		m.log.Warn().Stringer("jid", jid).Msg("the database holds the keys of a device that no session owns; they are left alone")
 	}
 	for _, rec := range records {
 		c := newCompanion(m, rec)
@@ -174,9 +173,14 @@ func (m *Manager) Start(context.Context) error {
 	}
 	var waiting []*companion
 	for _, c := range m.sessions {
-		if c.wantsStart() {
-			waiting = append(waiting, c)
+		if !c.wantsStart() {
+			continue
 		}
+		if until := c.bannedUntil(); until.After(m.now()) {
+			m.tasks.Go(func() { m.startAfterBan(c, until) })
+			continue
+		}
+		waiting = append(waiting, c)
 	}
 	m.progress = Progress{Total: len(waiting)}
 	m.tasks.Go(func() { m.startAll(waiting) })
@@ -221,6 +225,25 @@ func (m *Manager) startOne(c *companion) {
 	}
 }
 
+// startAfterBan starts a session when its ban ends, unless someone has decided
+// otherwise by then: to log in before would prolong the ban.
+func (m *Manager) startAfterBan(c *companion, until time.Time) {
+	if !sleep(m.ctx, until.Sub(m.now())) {
+		return
+	}
+	end, err := c.begin(m.ctx)
+	if err != nil {
+		return // closing
+	}
+	defer end()
+	if c.current() != nil || !c.wantsStart() || c.bannedUntil().IsZero() {
+		return
+	}
+	if _, err = c.startInTurn(m.ctx, ReasonStarted); err != nil && !fault.Is(err, fault.Unavailable) {
+		m.log.Error().Err(err).Str("session", c.id).Msg("cannot start a session after its ban")
+	}
+}
+
 // Progress tells how far the reconnection after Start is.
 func (m *Manager) Progress() Progress {
 	m.mu.RLock()
@@ -255,11 +278,28 @@ func (m *Manager) Close(ctx context.Context) error {
 		failures = append(failures, err)
 	}
 	m.cancel()
-	m.tasks.Wait()
+	if err := m.awaitTasks(ctx); err != nil {
+		failures = append(failures, err)
+	}
 	if len(failures) > 0 {
-		return fmt.Errorf("close the sessions: %d did not end in time: %w", len(failures), errors.Join(failures...))
+		return fmt.Errorf("%d did not end in time: %w", len(failures), errors.Join(failures...))
 	}
 	return nil
+}
+
+// awaitTasks waits for the manager's own goroutines, whose context has ended.
+func (m *Manager) awaitTasks(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		m.tasks.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the sessions' start: %w", ctx.Err())
+	}
 }
 
 func errClosing() error { return fault.New(fault.Unavailable, "the server is stopping") }
@@ -416,10 +456,4 @@ func (m *Manager) mapped(ctx context.Context, id, query string, from types.JID, 
 		return types.EmptyJID, nil
 	}
 	return types.JID{User: users[0], Device: from.Device, Server: server}, nil
-}
-
-// quiet is the logger for whatsmeow: below info it writes whole stanzas, which
-// hold keys and pairing codes.
-func quiet(log zerolog.Logger) zerolog.Logger {
-	return log.Level(max(log.GetLevel(), zerolog.InfoLevel))
 }

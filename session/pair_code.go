@@ -62,17 +62,29 @@ func (m *Manager) Pair(ctx context.Context, id string, req PairRequest) (PairCod
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.options.WriteTimeout)
 	defer cancel()
+	end, err := take(ctx, c.pairs)
+	if err != nil {
+		return PairCode{}, err
+	}
+	defer end()
 	r, until, err := c.awaitCodes(ctx)
 	if err != nil {
 		return PairCode{}, err
 	}
+	attempt := r.attempts.Load()
 	code, err := r.client.PairPhone(ctx, req.PhoneNumber, req.ShowPushNotification, whatsmeow.PairClientChrome, pairDisplayName)
-	if err != nil {
+	switch {
+	case err != nil && c.linked():
+		return PairCode{}, errLinked()
+	case err != nil:
 		return PairCode{}, translatePairing(err)
 	}
 	issued := PairCode{Code: code, ExpiresAt: until}
-	r.signal(pairCodeIssued{issued})
-	return issued, c.awaitShown(ctx, issued)
+	r.signal(attempt, pairCodeIssued{issued})
+	if err = c.awaitShown(ctx, r, issued); err != nil {
+		return PairCode{}, err
+	}
+	return issued, nil
 }
 
 // awaitCodes waits for the connection's first QR code: before it, WhatsApp
@@ -80,7 +92,7 @@ func (m *Manager) Pair(ctx context.Context, id string, req PairRequest) (PairCod
 func (c *companion) awaitCodes(ctx context.Context) (*run, time.Time, error) {
 	for {
 		s, l, changed := c.watch()
-		_, shown := c.present(s, l)
+		shown := c.present(s, l).Code != ""
 		r := c.current()
 		switch {
 		case s.JID != "":
@@ -88,7 +100,7 @@ func (c *companion) awaitCodes(ctx context.Context) (*run, time.Time, error) {
 		case shown && r != nil:
 			return r, l.codes.end(), nil
 		case s.Status == StatusPasskeyRequired:
-			return nil, time.Time{}, fault.New(fault.Conflict, "WhatsApp demands a passkey for the link that is in work: see /passkey")
+			return nil, time.Time{}, errPasskeyDemanded()
 		case (QR{Status: s.Status}).Done():
 			return nil, time.Time{}, notConnected(s)
 		}
@@ -100,18 +112,25 @@ func (c *companion) awaitCodes(ctx context.Context) (*run, time.Time, error) {
 	}
 }
 
-// awaitShown waits until the state tells of the code.
-func (c *companion) awaitShown(ctx context.Context, issued PairCode) error {
+// awaitShown waits until the state tells of the code, so that whoever is given
+// the code finds the status that goes with it.
+func (c *companion) awaitShown(ctx context.Context, r *run, issued PairCode) error {
 	for {
 		s, l, changed := c.watch()
-		if l.pair == issued {
+		switch {
+		case s.JID != "": // by a QR code: nobody knows this code yet
+			return errLinked()
+		case l.pair == issued && s.Status == StatusWaitingForPairCode:
 			return nil
-		}
-		if (QR{Status: s.Status}).Done() {
+		case s.Status == StatusPasskeyRequired:
+			return errPasskeyDemanded()
+		case (QR{Status: s.Status}).Done():
 			return notConnected(s)
 		}
 		select {
 		case <-changed:
+		case <-r.done: // the code has ended with its connection
+			return notConnected(c.snapshot())
 		case <-ctx.Done():
 			return abandoned(ctx)
 		}
@@ -130,8 +149,8 @@ func translatePairing(err error) error {
 }
 
 func (s *serving) onPairCode(issued PairCode) {
-	if s.connected || s.c.linked() {
-		return
+	if s.connected || s.c.linked() || s.c.snapshot().Status == StatusPasskeyRequired {
+		return // linking has gone on by another way
 	}
 	s.c.update(func() { s.c.link.pair = issued })
 	s.c.setStateOf(s.run, StatusWaitingForPairCode, "", "")

@@ -72,14 +72,14 @@ func (m *Manager) QR(ctx context.Context, id string) (QR, error) {
 	defer cancel()
 	for {
 		s, l, changed := c.watch()
-		qr, shown := c.present(s, l)
+		qr := c.present(s, l)
 		switch {
 		case s.JID != "":
 			return QR{}, errLinked()
-		case shown:
+		case qr.Code != "":
 			return qr, nil
 		case s.Status == StatusPasskeyRequired:
-			return QR{}, fault.New(fault.Conflict, "the phone has scanned a code, and WhatsApp demands a passkey now: see /passkey")
+			return QR{}, errPasskeyDemanded()
 		case qr.Done():
 			return QR{}, notConnected(s)
 		}
@@ -91,10 +91,23 @@ func (m *Manager) QR(ctx context.Context, id string) (QR, error) {
 	}
 }
 
-// WatchQR starts the session like QR, sends each new code, and ends with the
-// result: the session is connected, or linking has failed with a reason. The
-// channel is closed after the result, or when ctx or the manager ends. A slow
-// receiver misses replaced codes and never gets one.
+// newTo tells whether someone who was last told sent has to be told this: each
+// code, once under each status, and a demand for a passkey.
+func (q QR) newTo(sent QR) bool {
+	if q.Done() {
+		return true
+	}
+	if q.Code == "" && q.Status != StatusPasskeyRequired {
+		return false
+	}
+	return q.Code != sent.Code || q.Status != sent.Status
+}
+
+// WatchQR starts the session like QR and sends each new code, each code again
+// whose status has changed, and a demand for a passkey, without a code. It ends
+// with the result: the session is connected, or linking has failed with a
+// reason. The channel is closed after the result, or when ctx or the manager
+// ends. A slow receiver misses replaced codes and never gets one.
 func (m *Manager) WatchQR(ctx context.Context, id string) (<-chan QR, error) {
 	c, err := m.startLinking(ctx, id)
 	if err != nil {
@@ -109,12 +122,12 @@ func (m *Manager) WatchQR(ctx context.Context, id string) (<-chan QR, error) {
 }
 
 func (m *Manager) watchQR(ctx context.Context, c *companion, out chan<- QR) {
-	var sent string
+	var sent QR
 	for {
 		s, l, changed := c.watch()
-		qr, shown := c.present(s, l)
+		qr := c.present(s, l)
 		var send chan<- QR
-		if qr.Done() || shown && qr.Code != sent {
+		if qr.newTo(sent) {
 			send = out
 		}
 		select {
@@ -122,7 +135,7 @@ func (m *Manager) watchQR(ctx context.Context, c *companion, out chan<- QR) {
 			if qr.Done() {
 				return
 			}
-			sent = qr.Code
+			sent = qr
 		case <-changed:
 		case <-ctx.Done():
 			return
@@ -132,17 +145,19 @@ func (m *Manager) watchQR(ctx context.Context, c *companion, out chan<- QR) {
 	}
 }
 
-// present makes the QR of a snapshot; shown tells whether it holds a code.
-func (c *companion) present(s Session, l link) (qr QR, shown bool) {
-	qr = QR{Status: s.Status}
+// present makes the QR of a snapshot.
+func (c *companion) present(s Session, l link) QR {
+	qr := QR{Status: s.Status}
 	if qr.Done() {
 		qr.Reason, qr.Detail, qr.JID = s.Reason, s.Detail, s.JID
-		return qr, false
+		return qr
 	}
 	if s.Status == StatusWaitingForQR || s.Status == StatusWaitingForPairCode {
-		qr.Code, qr.Attempt, qr.ExpiresAt, shown = l.codes.at(c.m.now())
+		if code, attempt, until, valid := l.codes.at(c.m.now()); valid {
+			qr.Code, qr.Attempt, qr.ExpiresAt = code, attempt, until
+		}
 	}
-	return qr, shown
+	return qr
 }
 
 // startLinking makes sure that a session that is not linked is running.
@@ -158,6 +173,10 @@ func (m *Manager) startLinking(ctx context.Context, id string) (*companion, erro
 		return nil, err
 	}
 	return c, nil
+}
+
+func errPasskeyDemanded() error {
+	return fault.New(fault.Conflict, "WhatsApp demands a passkey for the link that is in work: see /passkey")
 }
 
 func errLinked() error {
@@ -182,10 +201,13 @@ func (s *serving) onPairing(evt any) *ending {
 		s.pairing.saved = true
 		return s.afterPairing()
 	case *events.ManualLoginReconnect:
+		if s.linkedBefore {
+			return &ending{status: StatusConnecting, reason: ReasonStreamError, detail: "WhatsApp asked for a new connection (515)"}
+		}
 		s.pairing.asked = true
 		return s.afterPairing()
 	case *events.PairError:
-		return s.pairingFailed("linking could not be completed: " + evt.Error.Error())
+		return s.pairingFailed("linking could not be completed", evt.Error)
 	default:
 		return s.onPasskey(evt)
 	}
@@ -210,7 +232,9 @@ func (s *serving) afterPairing() *ending {
 	return nil
 }
 
-func (s *serving) pairingFailed(detail string) *ending {
+// pairingFailed is the ending of a link that failed; the error is for the log.
+func (s *serving) pairingFailed(detail string, err error) *ending {
+	s.c.m.log.Warn().Err(discreet(err)).Str("session", s.c.id).Msg(detail)
 	return &ending{status: StatusDisconnected, reason: ReasonPairingFailed, detail: detail, final: true}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
@@ -133,7 +132,7 @@ func (s *serving) onPasskey(evt any) *ending {
 			}
 		})
 	case *events.PairPasskeyError:
-		return s.pairingFailed("the passkey could not be used: " + evt.Error.Error())
+		return s.pairingFailed("the passkey could not be used", evt.Error)
 	}
 	return nil
 }
@@ -141,7 +140,7 @@ func (s *serving) onPasskey(evt any) *ending {
 func (s *serving) onPasskeyRequest(evt *events.PairPasskeyRequest) *ending {
 	options, err := json.Marshal(evt.PublicKey)
 	if err != nil {
-		return s.pairingFailed(fmt.Sprintf("WhatsApp demands a passkey in a form that is not understood: %v", err))
+		return s.pairingFailed("WhatsApp demands a passkey in a form that is not understood", err)
 	}
 	challenge := &PasskeyChallenge{PublicKey: options, ExpiresAt: s.c.m.now().Add(passkeyLimit)}
 	// The secret in the QR codes has changed: they are void.
@@ -156,8 +155,8 @@ func (s *serving) onPasskeyRequest(evt *events.PairPasskeyRequest) *ending {
 
 // confirmUnasked confirms a link that was handed over from a scanned code, for
 // which people need not compare codes. It ends with the request's deadline.
-func (r *run) confirmUnasked() {
-	if err := r.confirmPasskey(r.ctx); err != nil && !errors.Is(err, context.Canceled) {
-		r.signal(&events.PairPasskeyError{Error: err, Continuation: true})
+func (s *serving) confirmUnasked() {
+	if err := s.confirmPasskey(s.ctx); err != nil && !errors.Is(err, context.Canceled) {
+		s.signal(s.attempt.number, &events.PairPasskeyError{Error: err, Continuation: true})
 	}
 }

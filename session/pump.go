@@ -58,6 +58,7 @@ func (g *gate) close(ctx context.Context) error {
 // withhold the acknowledgement, so that WhatsApp delivers the event again.
 func (r *run) handle(evt any) bool {
 	m := r.c.m
+	attempt := r.attempts.Load() // before the handlers, which may take long
 	if !m.gate.enter() {
 		return false
 	}
@@ -65,11 +66,11 @@ func (r *run) handle(evt any) bool {
 	err := m.deliver(r.c.id, evt)
 	if err != nil {
 		m.log.Error().Err(err).Str("session", r.c.id).Type("event", evt).Msg("an event could not be stored; it is not acknowledged")
-		r.signal(eventFailed{})
+		r.signal(attempt, eventFailed{})
 	}
 	// What the event says of the connection is true whether it was stored or not.
 	if concernsConnection(evt) {
-		r.signal(evt)
+		r.signal(attempt, evt)
 	}
 	return err == nil
 }
@@ -101,4 +102,18 @@ func guarded(ctx context.Context, handler Handler, id string, evt any) (err erro
 		}
 	}()
 	return handler(ctx, id, evt)
+}
+
+// keysFailed ends the connection on which the database failed while a message
+// was decrypted. whatsmeow takes that for a message that cannot be decrypted:
+// it would ask for another copy and acknowledge this one, and so lose it when
+// the other does not come. It does neither when its context has ended.
+func (r *run) keysFailed(ctx context.Context, err error) {
+	a := attemptOf(ctx)
+	if a == nil || ctx.Err() != nil {
+		return // the connection is over, so nothing will be acknowledged
+	}
+	r.c.m.log.Error().Err(err).Str("session", r.c.id).Msg("the database failed while a message was decrypted; it is not acknowledged")
+	r.signal(a.number, keysFailed{}) // before the end of the connection is noticed
+	a.end()
 }

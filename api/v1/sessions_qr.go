@@ -101,10 +101,9 @@ func viewQR(code session.QR) qrReply {
 	return qrReply{QR: code.Code, ExpiresAt: seconds(code.ExpiresAt), Attempt: code.Attempt, Status: string(code.Status)}
 }
 
-// streamQR sends each new code as an event "qr", a status in which there is
-// none to be shown, which is a demand for a passkey, as "status", and ends with
-// one "result".
-// What is wrong before the first code is an ordinary error answer.
+// streamQR sends each new code as an event "qr", a demand for a passkey, which
+// comes without a code, as "status", and ends with one "result". What is wrong
+// before the first code is an ordinary error answer.
 func streamQR(c *fiber.Ctx, m *session.Manager, id string) error {
 	watching, stop := context.WithCancel(context.WithoutCancel(c.UserContext()))
 	codes, err := m.WatchQR(watching, id)

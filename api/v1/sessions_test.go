@@ -110,6 +110,9 @@ func TestBoundTokenSeesItsSessionOnly(t *testing.T) {
 		ask(http.MethodGet, sessions+"/"+mySession+path, nil).refused(http.StatusNotFound, "session_not_found", "")
 	}
 	ask(http.MethodPost, sessions, object{}).refused(http.StatusForbidden, "forbidden", "")
+	// The server itself would connect to what is named here.
+	ask(http.MethodPut, sessions+"/other/proxy", object{"proxy": "http://127.0.0.1:1"}).refused(http.StatusForbidden, "forbidden", "")
+	ask(http.MethodPut, sessions+"/other/proxy", `{"proxy": null}`).refused(http.StatusForbidden, "forbidden", "")
 }
 
 func TestConnectionActions(t *testing.T) {
@@ -209,6 +212,41 @@ func TestQRStreamTellsTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.HasSuffix(strings.TrimSpace(string(text)), `data: {"status":"disconnected","reason":"requested"}`) || !strings.Contains(string(text), "event: result\n") {
+		t.Errorf("the stream was %s", text)
+	}
+}
+
+// TestQRStreamTellsOfAPasskey: linking goes on by other routes then, and who
+// watches has to know.
+func TestQRStreamTellsOfAPasskey(t *testing.T) {
+	r := newRig(t)
+	const number = "628111000098"
+	r.phone(number, sandbox.PhoneOptions{Name: "Careful"})
+	if err := r.wa.DemandPasskey(number, true); err != nil {
+		t.Fatal(err)
+	}
+	r.call(http.MethodPost, sessions, object{"id": "new"}).status(http.StatusCreated)
+	response, err := http.DefaultClient.Do(r.request(t.Context(), http.MethodGet, sessions+"/new/qr?format=stream", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	code := r.call(http.MethodGet, sessions+"/new/qr", nil).status(http.StatusOK).text("qr")
+	ctx, cancel := context.WithCancel(t.Context())
+	scanned := make(chan struct{})
+	go func() {
+		defer close(scanned)
+		_, _ = r.wa.ScanQR(ctx, number, code) // ends with the context
+	}()
+	r.awaitStatus("new", "passkey_required")
+	r.call(http.MethodPost, sessions+"/new/disconnect", nil).status(http.StatusOK)
+	cancel()
+	<-scanned
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told := "event: status\ndata: {\"status\":\"passkey_required\"}\n"; strings.Count(string(text), told) != 1 {
 		t.Errorf("the stream was %s", text)
 	}
 }

@@ -177,10 +177,11 @@ func (a *App) Token() string { return a.token }
 func (a *App) Sandbox() *sandbox.Server { return a.sandbox }
 
 // Run serves until the context ends, and then shuts down within the configured
-// time. It returns nil after a shutdown that was asked for.
+// time; however it ends, everything is closed. It returns nil after a shutdown
+// that was asked for.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.sessions.Start(ctx); err != nil {
-		return err
+		return errors.Join(err, a.Close())
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
@@ -189,9 +190,7 @@ func (a *App) Run(ctx context.Context) error {
 	running.Go(func() { failed <- a.server.Serve(a.listener) })
 	a.onClose("HTTP server", func(ctx context.Context) error {
 		stop()
-		err := errors.Join(a.server.Shutdown(ctx), ignoreClosed(a.listener.Close()))
-		running.Wait()
-		return err
+		return errors.Join(a.endRequests(ctx), ignoreClosed(a.listener.Close()), ended(ctx, &running))
 	})
 	if err := a.populate(working, &running); err != nil && ctx.Err() == nil {
 		return errors.Join(err, a.Close())
@@ -203,6 +202,30 @@ func (a *App) Run(ctx context.Context) error {
 		return a.Close()
 	case err := <-failed:
 		return errors.Join(err, a.Close())
+	}
+}
+
+// endRequests lets the requests in work finish, but not for longer than a third
+// of the shutdown's time: one that waits for WhatsApp must not leave the
+// sessions without time for a clean end.
+func (a *App) endRequests(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.config.ShutdownTimeout/3)
+	defer cancel()
+	return a.server.Shutdown(ctx)
+}
+
+// ended waits for goroutines that were told to end.
+func ended(ctx context.Context, running *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

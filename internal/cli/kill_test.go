@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -190,5 +191,25 @@ func (p *process) connected(t *testing.T) (s linkedSession) {
 			t.Fatalf("the session stays %+v: %s", s, p.log)
 		case <-ticker.C:
 		}
+	}
+}
+
+// What goes wrong at the end is said once.
+func TestFailedShutdownIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	settings := filepath.Join(dir, "muster.yaml")
+	if err := os.WriteFile(settings, []byte("shutdown_timeout: 1ns\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startProcess(t, "serve", "--config", settings, "--sandbox", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0", "--data-dir", dir)
+	if err := p.command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.command.Wait(); err == nil {
+		t.Error("the program ended well")
+	}
+	if count := strings.Count(p.log.String(), "close the sessions"); count != 1 {
+		t.Errorf("it says so %d times: %s", count, p.log)
 	}
 }

@@ -3,7 +3,9 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync"
@@ -115,6 +117,69 @@ func TestPairByCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.linked(t)
+}
+
+// TestPairByCodeOfAQuickPhone: the phone has typed the code and the session is
+// on its way when the answer with the code arrives.
+func TestPairByCodeOfAQuickPhone(t *testing.T) {
+	t.Parallel()
+	typed := make(chan struct{})
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /api/v1/sessions/bakery", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"status":"connecting","reason":"linked"}`)
+	})
+	routes.HandleFunc("POST /api/v1/sessions/bakery/pair", func(w http.ResponseWriter, _ *http.Request) {
+		close(typed)
+		_, _ = io.WriteString(w, `{"code":"AAAA-BBBB"}`)
+	})
+	routes.HandleFunc("GET /api/v1/sessions/bakery/qr", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-typed:
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, `{"detail":"a phone is linked to this session already"}`)
+			return
+		default:
+		}
+		_, _ = io.WriteString(w, "event: qr\ndata: {\"qr\":\"x\",\"status\":\"waiting_for_qr\"}\n\n")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-typed:
+			_, _ = io.WriteString(w, "event: result\ndata: {\"status\":\"connected\",\"jid\":\""+phoneNumber+"@s.whatsapp.net\"}\n\n")
+		case <-r.Context().Done():
+		}
+	})
+	server := httptest.NewServer(routes)
+	t.Cleanup(server.Close)
+	code, out, stderr := run(t, "pair", "bakery", "--url", server.URL, "--phone", phoneNumber)
+	if code != 0 || !strings.Contains(out, "AAAA-BBBB") || !strings.Contains(out, "Linked: "+phoneNumber) {
+		t.Errorf("exit %d: %s%s", code, out, stderr)
+	}
+}
+
+// TestPairTellsOfAPasskey: without a word the command would seem to hang.
+func TestPairTellsOfAPasskey(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	p := startPairing(t, ctx)
+	if err := p.server.Sandbox().DemandPasskey(phoneNumber, true); err != nil {
+		t.Fatal(err)
+	}
+	p.await(t, "(█)")
+	var qr struct{ QR string }
+	if status := p.server.Call(t, http.MethodGet, "/api/v1/sessions/bakery/qr", nil, &qr); status != 200 {
+		t.Fatalf("the QR code: %d", status)
+	}
+	scanned := make(chan struct{})
+	go func() {
+		defer close(scanned)
+		_, _ = p.server.Sandbox().ScanQR(ctx, phoneNumber, qr.QR) // ends with the context
+	}()
+	p.await(t, "(demands a passkey)")
+	interrupt()
+	<-scanned
+	if code := <-p.exit; code != 1 || strings.Count(p.out.String(), "passkey. ") != 1 {
+		t.Errorf("exit %d: %s", code, p.out)
+	}
 }
 
 func TestPairIsInterrupted(t *testing.T) {
