@@ -164,33 +164,36 @@ func (m *Manager) Logout(ctx context.Context, id string, force bool) (Session, e
 }
 
 // Delete removes the session and its keys. A connected one tells WhatsApp
-// first, if that takes no more than a moment.
-func (m *Manager) Delete(ctx context.Context, id string) error {
+// first, if that takes no more than a moment; told is false when WhatsApp still
+// counts the device as linked.
+func (m *Manager) Delete(ctx context.Context, id string) (told bool, err error) {
 	c, err := m.find(id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	end, err := c.begin(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer end()
 	if c.isGone() {
-		return notFound(id)
+		return false, notFound(id)
 	}
+	told = c.snapshot().JID == ""
 	if c.snapshot().Status.online() {
 		brief, cancel := context.WithTimeout(ctx, farewell)
 		if err = c.sayGoodbye(brief); err != nil {
 			m.log.Warn().Err(err).Str("session", id).Msg("deleting a session without telling the phone")
 		}
 		cancel()
+		told = err == nil
 	}
 	if err = c.halt(ctx); err != nil {
-		return err
+		return false, err
 	}
 	if err = c.erase(ctx); err != nil {
 		c.setState(ctx, StatusDisconnected, ReasonRequested, "it could not be deleted")
-		return err
+		return false, err
 	}
 	c.update(func() {
 		c.gone = true
@@ -199,7 +202,7 @@ func (m *Manager) Delete(ctx context.Context, id string) error {
 	m.mu.Lock()
 	delete(m.sessions, id)
 	m.mu.Unlock()
-	return nil
+	return told, nil
 }
 
 // erase deletes the session's rows and its device's keys together.

@@ -42,13 +42,13 @@ func TestCreateListDelete(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Fatalf("list %v, %v", list, err)
 	}
-	if err = r.m.Delete(t.Context(), "a"); err != nil {
+	if _, err = r.m.Delete(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = r.m.Get(t.Context(), "a"); !coded.Is(err, coded.SessionNotFound) {
 		t.Errorf("a deleted session: %v", err)
 	}
-	if err = r.m.Delete(t.Context(), "a"); !coded.Is(err, coded.SessionNotFound) {
+	if _, err = r.m.Delete(t.Context(), "a"); !coded.Is(err, coded.SessionNotFound) {
 		t.Errorf("deleted again: %v", err)
 	}
 	r.create("a")
@@ -123,7 +123,7 @@ func TestRefusedLogins(t *testing.T) {
 	}{
 		{401, session.StatusLoggedOut, session.ReasonUnlinked, false},
 		{403, session.StatusLoggedOut, session.ReasonPrimaryGone, false},
-		{406, session.StatusLoggedOut, session.ReasonAccountBanned, false},
+		{406, session.StatusBanned, session.ReasonAccountBanned, false},
 		{402, session.StatusBanned, session.ReasonTemporaryBan, true},
 		{405, session.StatusDisconnected, session.ReasonOutdated, true},
 		{409, session.StatusConnecting, session.ReasonRefused, true},
@@ -301,7 +301,7 @@ func TestLogoutWithoutAConnection(t *testing.T) {
 func TestDeleteTellsThePhone(t *testing.T) {
 	r := newRig(t)
 	r.link("a", ann)
-	if err := r.m.Delete(r.context(), "a"); err != nil {
+	if told, err := r.m.Delete(r.context(), "a"); err != nil || !told {
 		t.Fatal(err)
 	}
 	if devices := r.devices(ann); len(devices) != 0 {

@@ -47,16 +47,17 @@ func (r *run) loggedOut(why events.ConnectFailureReason) *ending {
 	if err := r.c.dropDevice(); err != nil {
 		r.c.m.log.Error().Err(err).Str("session", r.c.id).Msg("cannot delete the keys of a session that was logged out: WhatsApp refuses them again at the next login, and then they are")
 	}
-	reason, detail := ReasonUnlinked, "this device was removed in the phone's list of linked devices"
+	status, reason, detail := StatusLoggedOut, ReasonUnlinked, "this device was removed in the phone's list of linked devices"
 	switch {
 	case why == events.ConnectFailureMainDeviceGone:
 		reason, detail = ReasonPrimaryGone, "the phone was logged out or its account is locked"
 	case why == events.ConnectFailureUnknownLogout:
-		reason, detail = ReasonAccountBanned, "WhatsApp has logged the account out for good (406)"
+		// whatsmeow's comment: WhatsApp's own clients call this one BANNED.
+		status, reason, detail = StatusBanned, ReasonAccountBanned, "WhatsApp has banned the account and logged it out (406)"
 	case r.c.isLeaving():
 		reason, detail = ReasonLoggedOutHere, loggedOutHere
 	}
-	return &ending{status: StatusLoggedOut, reason: reason, detail: detail, final: true}
+	return &ending{status: status, reason: reason, detail: detail, final: true}
 }
 
 // banned is the ending after a temporary ban. Without an expiry nobody knows

@@ -66,7 +66,7 @@ func TestStoppingDoesNotWaitForTheHandshake(t *testing.T) {
 			_, err := m.Logout(ctx, "a", true)
 			return err
 		}},
-		{"delete", func(ctx context.Context, m *session.Manager) error { return m.Delete(ctx, "a") }},
+		{"delete", func(ctx context.Context, m *session.Manager) error { _, err := m.Delete(ctx, "a"); return err }},
 	} {
 		t.Run(act.name, func(t *testing.T) {
 			m := r.open(r.db, func(o *session.Options) { o.Network = network })

@@ -56,11 +56,17 @@ type listSessionsInput struct {
 }
 
 type createSessionInput struct {
-	Body struct {
+	Body *struct { // a pointer: it may be absent
 		ID    string `json:"id,omitempty" doc:"1 to 64 letters, digits, underscores or hyphens; made up when absent."`
 		Name  string `json:"name,omitempty" doc:"The id when absent."`
 		Proxy string `json:"proxy,omitempty" doc:"An http, https or socks5 URL."`
 	}
+}
+
+// deleted is the answer to deleting a session.
+type deleted struct {
+	Success   bool `json:"success" example:"true"`
+	LoggedOut bool `json:"logged_out" doc:"WhatsApp knows: the phone lists the device no more. When false, because the session was not connected, it has to be removed on the phone."`
 }
 
 type setProxyInput struct {
@@ -93,7 +99,7 @@ type statusReply struct {
 }
 
 // RegisterSessions adds the management and the linking of sessions.
-func RegisterSessions(api huma.API, app fiber.Router, m *session.Manager) {
+func RegisterSessions(api huma.API, app fiber.Router, m *session.Manager, tokens *auth.Tokens) {
 	row := func(method, path, id, summary string) route {
 		return route{Method: method, Path: "/sessions" + path, ID: id, Tag: tagSessions, Summary: summary}
 	}
@@ -102,14 +108,25 @@ func RegisterSessions(api huma.API, app fiber.Router, m *session.Manager) {
 	create.Status, create.Admin = http.StatusCreated, true
 	create.Description = "The session is not linked yet: ask for its QR code or for a pairing code."
 	handle(api, create, func(ctx context.Context, in *createSessionInput) (sessionReply, error) {
-		return replySession(m.Create(ctx, session.CreateRequest{ID: in.Body.ID, Name: in.Body.Name, Proxy: in.Body.Proxy}))
+		var request session.CreateRequest
+		if in.Body != nil {
+			request = session.CreateRequest{ID: in.Body.ID, Name: in.Body.Name, Proxy: in.Body.Proxy}
+		}
+		return replySession(m.Create(ctx, request))
 	})
 	handle(api, row(http.MethodGet, "/{session_id}", "get-session", "Get a session"),
 		func(ctx context.Context, in *SessionInput) (sessionReply, error) {
 			return replySession(m.Get(ctx, in.SessionID))
 		})
-	act(api, row(http.MethodDelete, "/{session_id}", "delete-session", "Log a session out and delete it"),
-		func(ctx context.Context, in *SessionInput) error { return m.Delete(ctx, in.SessionID) })
+	remove := row(http.MethodDelete, "/{session_id}", "delete-session", "Log a session out and delete it")
+	remove.Description = "Tokens that were bound to the session are bound to it no longer."
+	handle(api, remove, func(ctx context.Context, in *SessionInput) (deleted, error) {
+		told, err := m.Delete(ctx, in.SessionID)
+		if err == nil {
+			err = tokens.Unbind(ctx, in.SessionID)
+		}
+		return deleted{Success: err == nil, LoggedOut: told}, err
+	})
 	handle(api, row(http.MethodGet, "/{session_id}/status", "get-session-status", "Get a session's status and its history"), sessionStatus(m))
 	registerConnection(api, row, m)
 	registerLinking(api, row, m)

@@ -89,7 +89,12 @@ func TestSessionsAreCreatedAndListed(t *testing.T) {
 		t.Errorf("listed %v", ids)
 	}
 	r.call(http.MethodGet, sessions+"?limit=1001", nil).refused(http.StatusUnprocessableEntity, "invalid", "limit")
-	r.call(http.MethodDelete, sessions+"/z0", nil).status(http.StatusNoContent)
+	if gone := r.call(http.MethodDelete, sessions+"/z0", nil).status(http.StatusOK); gone.body["success"] != true || gone.body["logged_out"] != true {
+		t.Errorf("deleting a session that was never linked: %s", gone.raw)
+	}
+	if made := r.call(http.MethodPost, sessions, nil).status(http.StatusCreated); made.text("id") == "" {
+		t.Errorf("a session without a body: %s", made.raw)
+	}
 	r.call(http.MethodGet, sessions+"/z0", nil).refused(http.StatusNotFound, "session_not_found", "")
 }
 

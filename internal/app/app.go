@@ -97,7 +97,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	v1.RegisterTokens(a.server.Huma(), tokens)
-	v1.RegisterSessions(a.server.Huma(), a.server.Router(), a.sessions)
+	v1.RegisterSessions(a.server.Huma(), a.server.Router(), a.sessions, tokens)
 	v1.RegisterGroups(a.server.Huma(), groups.NewService(a.sessions))
 	v1.RegisterMessages(a.server.Huma(), messages.NewService(a.sessions))
 	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)

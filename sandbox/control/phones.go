@@ -110,9 +110,9 @@ func registerLinks(api huma.API, world *service.World) {
 	huma.Register(api, operation("unlink", http.MethodPost, "/phones/{number}/unlink", "Log companions out from the phone", 0),
 		func(_ context.Context, in *struct {
 			PhonePath
-			Body unlinkBody `required:"false"`
+			Body *unlinkBody // a pointer: it may be absent
 		}) (*body[success], error) {
-			if in.Body.Device == "" {
+			if in.Body == nil || in.Body.Device == "" {
 				return done(world.Unlink(in.Number, nil))
 			}
 			device, err := types.ParseJID(in.Body.Device)
