@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -174,7 +175,14 @@ func (f *foreign) linkCode(t *testing.T, w *world, number string) {
 	f.wait(t, "readiness", func(s said) bool { return s.Event == "qr" })
 	var code string
 	f.call(t, &code, "pairingCode", number)
-	w.control(t, http.MethodPost, "/phones/"+number+"/link", map[string]any{"code": code}, nil)
+	// Baileys shows the code without waiting for the service to hear of it.
+	until(t, "the phone's user has typed the code", func() bool {
+		status, raw, err := request(http.MethodPost, w.url+"/control/v1/phones/"+number+"/link", map[string]any{"code": code})
+		if err != nil || status != http.StatusOK && !strings.Contains(string(raw), "no client waits for a code") {
+			t.Fatalf("link by code: %d %s %v", status, raw, err)
+		}
+		return status == http.StatusOK
+	})
 	f.wait(t, "the connection", func(s said) bool { return s.Event == "open" })
 }
 
