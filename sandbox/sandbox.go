@@ -98,18 +98,23 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	return s, nil
 }
 
-func build(opts Options, listener net.Listener) (*Server, error) {
+func build(opts Options, listener net.Listener) (s *Server, failure error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Server{listener: listener, identity: opts.Identity}
+	s = &Server{listener: listener, identity: opts.Identity}
 	var saved *savedState
 	if opts.StateFile != "" {
-		s.state = &stateFile{path: opts.StateFile}
-		var err error
-		if saved, err = s.state.read(); err != nil {
+		state, read, err := openState(opts.StateFile)
+		if err != nil {
 			return nil, err
 		}
+		defer func() {
+			if s == nil {
+				failure = errors.Join(failure, state.close())
+			}
+		}()
+		s.state, saved = state, read
 	}
 	if s.identity == nil && saved != nil {
 		s.identity = saved.Identity
@@ -134,8 +139,8 @@ func build(opts Options, listener net.Listener) (*Server, error) {
 	}
 	s.World = world
 	if saved != nil {
-		if err := world.Restore(saved.World); err != nil {
-			return nil, fmt.Errorf("state file %s: %w", opts.StateFile, err)
+		if err := s.state.restore(saved, world); err != nil {
+			return nil, err
 		}
 	}
 	// A place where nothing can be written is found out now and not later.

@@ -84,6 +84,7 @@ func TestStateSurvives(t *testing.T) {
 	}
 
 	again := sandboxtest.Start(t, func(o *sandbox.Options) { o.StateFile = path })
+	t.Cleanup(client.Disconnect) // before the sandbox closes: it would try to return
 	client.Point(again)
 	if err := client.Connect(); err != nil {
 		t.Fatal(err)

@@ -4,9 +4,7 @@ package fault
 
 import (
 	"encoding/binary"
-	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -23,18 +21,19 @@ type Match struct {
 	Type    string `json:"type,omitempty" doc:"Type attribute: get, set, w:gp2 and so on"`
 	Child   string `json:"child,omitempty" doc:"Tag of the first child, such as create or participating"`
 	Group   string `json:"group,omitempty" doc:"Group JID the stanza is addressed to or comes from"`
-	Account string `json:"account,omitempty" doc:"Phone number of the account whose device sends or receives the stanza"`
+	Account string `json:"account,omitempty" doc:"Phone number, or phone JID, of the account whose device sends or receives the stanza"`
 }
 
 // Script is what happens to a stanza that was met. Exactly one effect is set,
-// except that DelayMS may accompany Error.
+// except that DelayMS may accompany Error. Which effects a kind of stanza takes
+// is in the table of kinds.
 type Script struct {
 	Error               int  `json:"error,omitempty" minimum:"300" maximum:"599" doc:"Refuse with this code, without applying"`
 	DelayMS             int  `json:"delay_ms,omitempty" minimum:"1" maximum:"600000" doc:"Handle the request, or deliver the notification, this much later"`
 	DropReply           bool `json:"drop_reply,omitempty" doc:"Apply but never answer; a notification is never delivered"`
 	ApplyThenDisconnect bool `json:"apply_then_disconnect,omitempty" doc:"Apply, then cut the connection instead of answering"`
-	StreamError         int  `json:"stream_error,omitempty" doc:"End the stream with this code, without applying"`
-	LoginFailure        int  `json:"login_failure,omitempty" doc:"Refuse the sign-in with this reason: 401, 402, 403, 405, 406, 409, 500, 503 and so on"`
+	StreamError         int  `json:"stream_error,omitempty" minimum:"400" maximum:"599" doc:"End the stream with this code, without applying"`
+	LoginFailure        int  `json:"login_failure,omitempty" minimum:"400" maximum:"599" doc:"Refuse the sign-in with this reason: 401, 402, 403, 405, 406, 409, 500, 503 and so on"`
 	Close               bool `json:"close,omitempty" doc:"Cut the connection, without applying"`
 	Stall               bool `json:"stall,omitempty" doc:"Stop reading and writing on the connection; it stays open"`
 	Duplicate           bool `json:"duplicate,omitempty" doc:"Deliver the notification twice"`
@@ -46,9 +45,10 @@ type Fault struct {
 	ID     string `json:"id,omitempty" required:"false" readOnly:"true"`
 	Match  Match  `json:"match,omitempty"`
 	Effect Script `json:"effect"`
-	// Count is how many stanzas it meets in all; 0 means no limit. A fault that
-	// has met that many stays listed and does nothing more.
-	Count int `json:"count,omitempty" minimum:"0" doc:"How many stanzas to meet in all; absent or 0: without limit"`
+	// Count is how many stanzas it meets in all; 0 means no limit. A notification
+	// counts once for every device it is delivered to. A fault that has met that
+	// many stays listed and does nothing more.
+	Count int `json:"count,omitempty" minimum:"0" doc:"How many stanzas to meet in all, a notification once for each device; absent or 0: without limit"`
 	// Probability is the chance to meet a matching stanza; 0 means always.
 	Probability float64 `json:"probability,omitempty" minimum:"0" maximum:"1" doc:"Chance to meet a matching stanza; absent: always"`
 	// Met counts the stanzas met so far.
@@ -88,9 +88,12 @@ type Set struct {
 // NewSet makes an empty set; random decides probabilities.
 func NewSet(random io.Reader) *Set { return &Set{random: random} }
 
-// Add puts a rule in force and returns it with its id.
+// Add puts a rule in force and returns it as it stands: with its id, and with
+// group and account in the form that stanzas are compared in. The error is that
+// of Validate.
 func (s *Set) Add(f Fault) (Fault, error) {
-	if err := f.Validate(); err != nil {
+	f, err := f.checked()
+	if err != nil {
 		return Fault{}, err
 	}
 	s.mu.Lock()
@@ -100,33 +103,6 @@ func (s *Set) Add(f Fault) (Fault, error) {
 	f.Met = 0
 	s.rules = append(s.rules, &f)
 	return f, nil
-}
-
-// Validate says what is wrong with a rule, naming the field.
-func (f Fault) Validate() error {
-	effects := 0
-	for _, set := range []bool{
-		f.Effect.Error != 0, f.Effect.DelayMS != 0 && f.Effect.Error == 0, f.Effect.DropReply,
-		f.Effect.ApplyThenDisconnect, f.Effect.StreamError != 0, f.Effect.LoginFailure != 0,
-		f.Effect.Close, f.Effect.Stall, f.Effect.Duplicate, f.Effect.Reorder,
-	} {
-		if set {
-			effects++
-		}
-	}
-	switch {
-	case effects == 0:
-		return fmt.Errorf("effect: name one, such as {\"error\": 429}")
-	case effects > 1:
-		return fmt.Errorf("effect: only one at a time (delay_ms may go with error)")
-	case f.Effect.DelayMS < 0:
-		return fmt.Errorf("effect.delay_ms: must be positive")
-	case f.Count < 0:
-		return fmt.Errorf("count: must not be negative")
-	case f.Probability < 0 || f.Probability > 1 || math.IsNaN(f.Probability):
-		return fmt.Errorf("probability: must be between 0 and 1")
-	}
-	return nil
 }
 
 // List returns the rules, spent ones included, in order.
@@ -171,13 +147,15 @@ func (s *Set) Match(st Stanza) Effect {
 }
 
 func (f *Fault) meets(st Stanza) bool {
-	tag := f.Match.Tag
-	if tag == "" {
-		tag = f.Effect.tag()
-	}
+	tag := f.tag()
 	// A rule for notifications never meets what a client sends, and the other
 	// way round, or {"type": "set"} with "duplicate" would meet requests.
 	if st.Outgoing != (tag == "notification") {
+		return false
+	}
+	// A client's answer to the service is an iq too, and nobody waits for it: a
+	// rule would be used up without having done a thing.
+	if st.Tag == "iq" && (st.Type == "result" || st.Type == "error") {
 		return false
 	}
 	return tag == st.Tag && same(f.Match.XMLNS, st.XMLNS) && same(f.Match.Type, st.Type) &&
@@ -186,12 +164,14 @@ func (f *Fault) meets(st Stanza) bool {
 
 func same(want, have string) bool { return want == "" || want == have }
 
-// tag is the kind of stanza an effect is about when the rule does not say.
-func (e Script) tag() string {
+// tag is the kind of stanza a rule is about, named or not.
+func (f Fault) tag() string {
 	switch {
-	case e.LoginFailure != 0:
+	case f.Match.Tag != "":
+		return f.Match.Tag
+	case f.Effect.LoginFailure != 0:
 		return "login"
-	case e.Duplicate || e.Reorder:
+	case f.Effect.Duplicate || f.Effect.Reorder:
 		return "notification"
 	default:
 		return "iq"

@@ -141,6 +141,35 @@ func TestNonAdminSubGroup(t *testing.T) {
 	}
 }
 
+// The way Baileys' communityJoinApprovalMode asks for it.
+func TestCommunityJoinApproval(t *testing.T) {
+	w := newTown(t, types.AddressingModeLID)
+	p := w.persons(0, 2)
+	parent, _ := w.community(p[0])
+	plain := w.create(p[0], p[1])
+	ask := func(state string) stanza.Node {
+		return stanza.Node{Tag: "membership_approval_mode", Content: []stanza.Node{
+			{Tag: "community_join", Attrs: stanza.Attrs{"state": state}},
+		}}
+	}
+	_, heard := w.must(p[0], parent.JID, "set", ask("on"))
+	heard.want(t, "membership_approval_mode")
+	if !w.query(p[0], parent.JID).IsJoinApprovalRequired {
+		t.Error("whatsmeow sees no approval mode")
+	}
+	w.must(p[2], types.GroupServerJID, "set", byCode(w.invite(p[0], parent.JID)))
+	if len(w.waiting(p[0], parent.JID)) != 1 {
+		t.Error("nobody waits for approval")
+	}
+	w.must(p[0], parent.JID, "set", ask("off"))
+	if w.query(p[0], parent.JID).IsJoinApprovalRequired {
+		t.Error("approval is still on")
+	}
+	w.refused(400, p[0], parent.JID, "set", ask("maybe"))
+	w.refused(400, p[0], plain.JID, "set", ask("on"))
+	w.refused(403, p[1], parent.JID, "set", ask("on"))
+}
+
 func TestLink(t *testing.T) {
 	inBothModes(t, func(t *testing.T, w *town) {
 		p := w.persons(0, 4)

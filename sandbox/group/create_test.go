@@ -119,6 +119,7 @@ func TestCreateRefusals(t *testing.T) {
 		"add mode":         {400, create("x", textNode("member_add_mode", "nobody"))},
 		"link mode":        {400, create("x", textNode("member_link_mode", "nobody"))},
 		"approval state":   {400, create("x", stanza.Node{Tag: "membership_approval_mode"})},
+		"unknown child":    {501, create("x", stanza.Node{Tag: "locked"}, stanza.Node{Tag: "lockd"})},
 		"a group as guest": {400, create("x", stanza.Node{Tag: "participant", Attrs: stanza.Attrs{"jid": types.NewJID("1", types.GroupServer)}})},
 		"guest without":    {400, create("x", stanza.Node{Tag: "participant"})},
 		"no such parent":   {404, create("x", stanza.Node{Tag: "linked_parent", Attrs: stanza.Attrs{"jid": types.NewJID("120363000000000000", types.GroupServer)}})},

@@ -30,7 +30,25 @@ func handleCreate(r *Registry, actor Person, _ types.JID, n *stanza.Node) ([]sta
 	return []stanza.Node{node}, pushes, nil
 }
 
+// createParts are the children that a <create> may have: those of whatsmeow's
+// CreateGroup, Baileys' groupCreate and communityCreate, and WhatsApp Web.
+//
+//nolint:gochecknoglobals // a list that is never changed
+var createParts = []string{
+	"participant", "description", "ephemeral", "locked", "announcement",
+	"member_add_mode", "member_link_mode", "member_share_group_history_mode", "membership_approval_mode",
+	"parent", "linked_parent", "allow_non_admin_sub_group_creation", "create_general_chat",
+}
+
+// createRequest reads a <create>. A child that nothing here knows is refused
+// with 501: a group without the setting it stands for would not be what the
+// client asked for.
 func (r *Registry) createRequest(n *stanza.Node) (CreateRequest, *stanza.Error) {
+	for _, child := range stanza.Children(n) {
+		if !oneOf(child.Tag, createParts...) {
+			return CreateRequest{}, stanza.Refuse(501)
+		}
+	}
 	people, refusal := r.people(n)
 	if refusal != nil {
 		return CreateRequest{}, refusal
@@ -95,11 +113,15 @@ func seconds(n *stanza.Node) (uint32, *stanza.Error) {
 
 // approvalState reads <membership_approval_mode><group_join state/>.
 func approvalState(n *stanza.Node) (bool, *stanza.Error) {
-	join := stanza.Child(n, "group_join")
-	if join == nil {
+	return switchState(stanza.Child(n, "group_join"))
+}
+
+// switchState reads a state of on or off; any other is refused with 400.
+func switchState(n *stanza.Node) (bool, *stanza.Error) {
+	if n == nil {
 		return false, stanza.Refuse(400)
 	}
-	switch stanza.Text(join, "state") {
+	switch stanza.Text(n, "state") {
 	case "on":
 		return true, nil
 	case "off":

@@ -69,10 +69,22 @@ func stopTimer(r *Registry, actor Person, group types.JID, _ *stanza.Node) ([]Pu
 	return r.SetEphemeral(actor, group, 0)
 }
 
+// changeApproval sets who may join without an admin: of a group by
+// <group_join>, of a community by <community_join>, as Baileys'
+// communityJoinApprovalMode sends it.
 func changeApproval(r *Registry, actor Person, group types.JID, n *stanza.Node) ([]Push, *stanza.Error) {
-	on, refusal := approvalState(n)
+	join := stanza.Child(n, "group_join")
+	if join == nil {
+		join = stanza.Child(n, "community_join")
+	}
+	on, refusal := switchState(join)
 	if refusal != nil {
 		return nil, refusal
+	}
+	if join.Tag == "community_join" {
+		if _, refusal := r.authorizeCommunity(actor, group, actApproval); refusal != nil {
+			return nil, refusal
+		}
 	}
 	return r.SetApproval(actor, group, on)
 }

@@ -142,14 +142,6 @@ func (r *Registry) fits(g *Group, target Person, joining []Person) int {
 	return 0
 }
 
-// hooked asks the hook of Interpose.
-func (r *Registry) hooked(a Attempt) int {
-	if r.interpose == nil {
-		return 0
-	}
-	return r.interpose(a)
-}
-
 // unknownPerson carries the requested JID of somebody not on WhatsApp.
 func unknownPerson(jid types.JID) Person {
 	if jid.Server == types.HiddenUserServer {

@@ -25,6 +25,7 @@ type Registry struct {
 	random    io.Reader
 	limits    []Limit
 	interpose func(Attempt) int
+	refusals  []Refusal
 
 	groups  map[types.JID]*Group
 	order   []types.JID           // of creation
@@ -49,13 +50,15 @@ func NewRegistry(dir Directory, now func() time.Time, random io.Reader) *Registr
 	return r
 }
 
-// Reset drops every group and restores the limits. The hook of Interpose stays.
+// Reset drops every group and every refusal and restores the limits. The hook
+// of Interpose stays.
 func (r *Registry) Reset() {
 	r.groups = map[types.JID]*Group{}
 	r.order = nil
 	r.codes = map[string]inviteCode{}
 	r.version = 0
 	r.limits = DefaultLimits()
+	r.refusals = nil
 }
 
 // Interpose sets a hook that is asked before each change to a participant. A

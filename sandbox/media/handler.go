@@ -53,7 +53,7 @@ func (s *Store) Handler() http.Handler {
 
 // upload stores a body whose name in the URL is the base64url of its SHA-256.
 func (s *Store) upload(w http.ResponseWriter, r *http.Request, kind, token string) {
-	if !authorised(r) {
+	if !s.authorised(r) {
 		http.Error(w, "media_conn's auth and the token are needed", http.StatusUnauthorized)
 		return
 	}
@@ -82,6 +82,7 @@ func (s *Store) upload(w http.ResponseWriter, r *http.Request, kind, token strin
 		http.Error(w, "no room", http.StatusInsufficientStorage)
 		return
 	}
+	s.changed()
 	w.Header().Set("Content-Type", "application/json")
 	// An error here means that the client went away, which is its own affair.
 	_ = json.NewEncoder(w).Encode(uploaded{URL: "http://" + r.Host + path, DirectPath: path, Handle: "4:" + token})
@@ -104,7 +105,7 @@ func (s *Store) download(w http.ResponseWriter, r *http.Request, kind, id string
 // remove deletes the upload that the client names by its token, or more
 // exactly by its direct path in d_md (base64url, without the query).
 func (s *Store) remove(w http.ResponseWriter, r *http.Request, kind, token string) {
-	if !authorised(r) {
+	if !s.authorised(r) {
 		http.Error(w, "media_conn's auth and the token are needed", http.StatusUnauthorized)
 		return
 	}
@@ -116,28 +117,25 @@ func (s *Store) remove(w http.ResponseWriter, r *http.Request, kind, token strin
 		http.NotFound(w, r)
 		return
 	}
+	s.changed()
 	w.WriteHeader(http.StatusOK)
 }
 
 // byToken finds the newest upload of a kind with a token, as its direct path.
 func (s *Store) byToken(kind, token string) string {
-	token = strings.TrimRight(token, "=")
+	hash, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(token, "="))
+	if err != nil {
+		return ""
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.order) - 1; i >= 0; i-- {
 		b := s.blobs[s.order[i]]
-		if b.Kind == kind && strings.TrimRight(b.Token, "=") == token {
+		if b.Kind == kind && bytes.Equal(b.Hash[:], hash) {
 			return directPathOf(kind, s.order[i])
 		}
 	}
 	return ""
-}
-
-// authorised tells whether a request carries what media_conn gave out. Which
-// auth it is does not matter: everyone here is a test.
-func authorised(r *http.Request) bool {
-	q := r.URL.Query()
-	return q.Get("auth") != "" && q.Get("token") != ""
 }
 
 // directPathOf is where a blob is downloaded. Clients append "&hash=…", so it

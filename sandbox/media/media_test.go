@@ -14,7 +14,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
+
+// newStore makes a store that knows the auth "a".
+func newStore() *Store {
+	s := NewStore(time.Now, nil)
+	s.Grant("a", time.Now().Add(time.Hour))
+	return s
+}
 
 // photo makes a JPEG image.
 func photo(t testing.TB, width, height int) []byte {
@@ -66,7 +74,7 @@ func upload(t *testing.T, server, kind string, content []byte) uploaded {
 
 func TestUploadDownloadDelete(t *testing.T) {
 	t.Parallel()
-	store := NewStore()
+	store := newStore()
 	server := httptest.NewServer(store.Handler())
 	defer server.Close()
 	content := []byte("opaque")
@@ -107,7 +115,7 @@ func TestUploadDownloadDelete(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	store := NewStore()
+	store := newStore()
 	server := httptest.NewServer(store.Handler())
 	defer server.Close()
 	content := []byte("opaque")
@@ -118,6 +126,9 @@ func TestRefusals(t *testing.T) {
 		want         int
 	}{
 		"no auth":          {http.MethodPost, good, content, http.StatusUnauthorized},
+		"no token":         {http.MethodPost, good + "?auth=a", content, http.StatusUnauthorized},
+		"forged auth":      {http.MethodPost, good + "?auth=b&token=t", content, http.StatusUnauthorized},
+		"delete, forged":   {http.MethodDelete, good + "?auth=b&token=t", nil, http.StatusUnauthorized},
 		"other content":    {http.MethodPost, good + "?auth=a&token=t", []byte("else"), http.StatusBadRequest},
 		"token is no hash": {http.MethodPost, "/mms/image/%21?auth=a&token=t", content, http.StatusBadRequest},
 		"pictures by hand": {http.MethodPost, "/mms/picture/" + tokenOf(content) + "?auth=a&token=t", content, http.StatusBadRequest},
@@ -139,7 +150,7 @@ func TestRefusals(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	store := NewStore()
+	store := newStore()
 	server := httptest.NewServer(store.Handler())
 	defer server.Close()
 	blob := upload(t, server.URL, "image", []byte("x"))
@@ -168,7 +179,7 @@ func TestFailures(t *testing.T) {
 
 func TestOldestUploadsMakeRoom(t *testing.T) {
 	t.Parallel()
-	store := NewStore()
+	store := newStore()
 	picture, err := store.SetPicture("me", photo(t, 640, 640))
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +214,7 @@ func TestOldestUploadsMakeRoom(t *testing.T) {
 
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	store := NewStore()
+	store := newStore()
 	server := httptest.NewServer(store.Handler())
 	defer server.Close()
 	for name, content := range map[string][]byte{
@@ -245,7 +256,7 @@ func TestPictures(t *testing.T) {
 
 func TestSnapshot(t *testing.T) {
 	t.Parallel()
-	store := NewStore()
+	store := newStore()
 	path, err := store.Put("image", []byte("blob"))
 	if err != nil {
 		t.Fatal(err)
@@ -254,13 +265,16 @@ func TestSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := store.Snapshot()
+	index, contents, err := store.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := NewStore()
-	if err = other.Restore(data); err != nil {
-		t.Fatal(err)
+	if bytes.Contains(index, []byte(base64.StdEncoding.EncodeToString([]byte("blob")))) {
+		t.Errorf("the index holds contents: %s", index)
+	}
+	other := NewStore(time.Now, nil)
+	if lost, err := other.Restore(index, contents); err != nil || lost != 0 {
+		t.Fatalf("%d are lost, %v", lost, err)
 	}
 	if got, ok := other.Get(path); !ok || string(got) != "blob" || other.Size() != store.Size() {
 		t.Fatalf("restored %q, %d bytes of %d", got, other.Size(), store.Size())
@@ -268,18 +282,62 @@ func TestSnapshot(t *testing.T) {
 	if got, ok := other.Picture("me"); !ok || got != picture {
 		t.Fatalf("restored picture %+v", got)
 	}
+	server := httptest.NewServer(other.Handler())
+	defer server.Close()
+	upload(t, server.URL, "image", []byte("with the auth of before"))
 	if again, err := other.Put("image", []byte("blob")); err != nil || again == path {
 		t.Fatalf("a new upload is %q, %v", again, err)
 	}
-	for _, bad := range []string{"", "[]", `{"blobs":{"a":null}}`, `{"order":["a"]}`} {
-		if other.Restore([]byte(bad)) == nil {
+	for _, bad := range []string{"", "[]", `{"blobs":{"a":null}}`, `{"blobs":{"a":{"kind":"image","hash":"00"}}}`, `{"order":["a"]}`} {
+		if _, err := other.Restore([]byte(bad), contents); err == nil {
 			t.Errorf("%q was restored", bad)
 		}
 	}
 	if _, ok := other.Get(path); !ok {
 		t.Error("a failed restore emptied the store")
 	}
-	if err = other.Restore([]byte("{}")); err != nil || other.Size() != 0 {
+	if lost, err := other.Restore(index, nil); err != nil || lost != 3 || other.Size() != 0 {
+		t.Errorf("without contents: %d are lost, %v, %d bytes", lost, err, other.Size())
+	}
+	if _, ok := other.Picture("me"); ok {
+		t.Error("there is a picture without its content")
+	}
+	if _, err = other.Restore([]byte("{}"), nil); err != nil || other.Size() != 0 {
 		t.Errorf("an empty snapshot: %v, %d bytes", err, other.Size())
+	}
+}
+
+func TestAuthsExpire(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	store := NewStore(func() time.Time { return now }, nil)
+	server := httptest.NewServer(store.Handler())
+	defer server.Close()
+	store.Grant("a", now.Add(time.Minute))
+	upload(t, server.URL, "image", []byte("x"))
+	now = now.Add(time.Minute)
+	token := tokenOf([]byte("x"))
+	if status, _ := request(t, http.MethodPost, server.URL+"/mms/image/"+token+"?auth=a&token="+token, []byte("x")); status != http.StatusUnauthorized {
+		t.Errorf("an expired auth answers %d", status)
+	}
+	store.Grant("b", now.Add(time.Minute))
+	if len(store.auths) != 1 {
+		t.Errorf("%d auths are kept, want 1", len(store.auths))
+	}
+}
+
+func TestChangesAreTold(t *testing.T) {
+	t.Parallel()
+	told := 0
+	store := NewStore(time.Now, func() { told++ })
+	store.Grant("a", time.Now().Add(time.Hour))
+	server := httptest.NewServer(store.Handler())
+	defer server.Close()
+	upload(t, server.URL, "image", []byte("x"))
+	token := tokenOf([]byte("x"))
+	request(t, http.MethodDelete, server.URL+"/mms/image/"+token+"?auth=a&token="+token, nil)
+	request(t, http.MethodDelete, server.URL+"/mms/image/"+token+"?auth=a&token="+token, nil)
+	if told != 2 {
+		t.Errorf("told %d times of an upload, a deletion and one of nothing", told)
 	}
 }

@@ -6,12 +6,12 @@ package media
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
@@ -41,31 +41,39 @@ const pictureKind = "picture"
 
 // Store holds blobs in memory. It is safe for concurrent use.
 type Store struct {
+	now     func() time.Time
+	changed func()
+
 	mu       sync.Mutex
 	next     uint64
 	size     int
 	blobs    map[string]*blob // by id
 	order    []string         // ids of uploads, oldest first
 	pictures map[string]Picture
+	auths    map[string]time.Time // what media_conn gave out, and until when it holds
 	failures []Failure
 }
 
 // blob is one stored object. Its content is never changed, so it may be read
 // outside the lock.
 type blob struct {
-	Kind    string `json:"kind"`
-	Token   string `json:"token"` // what the uploader named it by: base64url of its SHA-256
-	Content []byte `json:"content"`
+	Kind    string
+	Hash    [sha256.Size]byte // the uploader names it by its base64url
+	Content []byte
 }
 
-// NewStore makes an empty store.
-func NewStore() *Store {
-	s := &Store{}
+// NewStore makes an empty store. now is the clock that auths expire by; changed,
+// if not nil, is called after every upload and deletion over HTTP.
+func NewStore(now func() time.Time, changed func()) *Store {
+	if changed == nil {
+		changed = func() {}
+	}
+	s := &Store{now: now, changed: changed}
 	s.Clear()
 	return s
 }
 
-// Clear drops every blob, picture and failure.
+// Clear drops every blob, picture, auth and failure.
 func (s *Store) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,6 +81,7 @@ func (s *Store) Clear() {
 	s.blobs = map[string]*blob{}
 	s.order = nil
 	s.pictures = map[string]Picture{}
+	s.auths = map[string]time.Time{}
 	s.failures = nil
 }
 
@@ -150,7 +159,7 @@ func (s *Store) add(kind string, content []byte) (id string, err error) {
 	// The number keeps two uploads of the same content apart: deleting one must
 	// not take the other away.
 	id = fmt.Sprintf("%s-%d", base64.RawURLEncoding.EncodeToString(sum[:15]), s.next)
-	s.blobs[id] = &blob{Kind: kind, Token: base64.URLEncoding.EncodeToString(sum[:]), Content: content}
+	s.blobs[id] = &blob{Kind: kind, Hash: sum, Content: content}
 	s.size += len(content)
 	return id, nil
 }
@@ -161,51 +170,4 @@ func (s *Store) drop(id string) {
 		s.size -= len(b.Content)
 		delete(s.blobs, id)
 	}
-}
-
-// snapshot is the store as the state file holds it.
-type snapshot struct {
-	Next     uint64             `json:"next"`
-	Blobs    map[string]*blob   `json:"blobs,omitempty"`
-	Order    []string           `json:"order,omitempty"`
-	Pictures map[string]Picture `json:"pictures,omitempty"`
-}
-
-// Snapshot writes blobs and pictures as JSON. Failures are of the moment and
-// are left out.
-func (s *Store) Snapshot() ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return json.Marshal(snapshot{Next: s.next, Blobs: s.blobs, Order: s.order, Pictures: s.pictures})
-}
-
-// Restore replaces everything by a snapshot.
-func (s *Store) Restore(data []byte) error {
-	var in snapshot
-	if err := json.Unmarshal(data, &in); err != nil {
-		return fmt.Errorf("read media: %w", err)
-	}
-	size := 0
-	for id, b := range in.Blobs {
-		if b == nil {
-			return fmt.Errorf("media blob %s is empty", id)
-		}
-		size += len(b.Content)
-	}
-	for _, id := range in.Order {
-		if in.Blobs[id] == nil {
-			return fmt.Errorf("media blob %s is listed and not there", id)
-		}
-	}
-	s.Clear()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next, s.size, s.order = in.Next, size, in.Order
-	if in.Blobs != nil {
-		s.blobs = in.Blobs
-	}
-	if in.Pictures != nil {
-		s.pictures = in.Pictures
-	}
-	return nil
 }

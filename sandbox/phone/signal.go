@@ -24,8 +24,7 @@ import (
 
 // HasSession tells whether Encrypt can do without a bundle.
 func (p *Phone) HasSession(device types.JID) bool {
-	_, ok := p.vault.Sessions[address(device).String()]
-	return ok
+	return p.vault.canSend(address(device).String())
 }
 
 // Establish starts a new session from the bundle, in place of the one there

@@ -32,7 +32,7 @@ type snapshot struct {
 }
 
 // Snapshot serialises everything the phone knows, private keys included.
-// Restore continues from it: sessions, sender keys, pre-keys handed out, app
+// Restore continues from it: what others have sent, pre-keys handed out, app
 // state and the messages that can be sent again. A CodeLink under way is lost.
 func (p *Phone) Snapshot() ([]byte, error) {
 	data, err := json.Marshal(snapshot{
@@ -56,7 +56,10 @@ func (p *Phone) Snapshot() ([]byte, error) {
 	return data, nil
 }
 
-// Restore makes the phone of a snapshot.
+// Restore makes the phone of a snapshot. It sends nothing under keys that it has
+// sent under before, since more may have been sent after the snapshot: groups
+// get a new sender key, and HasSession is false for every device until there is
+// a new session. What others send in the old sessions can still be read.
 func Restore(data []byte, random io.Reader) (*Phone, error) {
 	s := snapshot{Vault: newVault()}
 	if err := json.Unmarshal(data, &s); err != nil {
@@ -83,6 +86,9 @@ func Restore(data []byte, random io.Reader) (*Phone, error) {
 		}
 	}
 	if err := s.Vault.check(); err != nil {
+		return nil, fmt.Errorf("the phone's snapshot: %w", err)
+	}
+	if err := s.Vault.retire(address(s.LID).String()); err != nil {
 		return nil, fmt.Errorf("the phone's snapshot: %w", err)
 	}
 	p := &Phone{

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -49,10 +50,21 @@ func TestRestoreContinuesEverything(t *testing.T) {
 	t.Run("session", func(t *testing.T) {
 		p.wantText(t, c.lid, testLID, message("C", c.encrypt(t, testLID, nil, textMessage("two"))), "two")
 		p.wantText(t, c.lid, testLID, message("D", late), "under way")
-		enc, preKey, err := p.Encrypt(c.lid, nil, textMessage("three"))
+		if _, _, err := p.Encrypt(c.lid, nil, textMessage("unread")); !errors.Is(err, ErrNoSession) {
+			t.Errorf("sending in an old session: %v", err)
+		}
+		bundle := c.bundle(t, true)
+		enc, preKey, err := p.Encrypt(c.lid, bundle, textMessage("three"))
 		must(t, err)
-		if got := c.decrypt(t, enc, testLID).GetConversation(); got != "three" || preKey {
+		if got := c.decrypt(t, enc, testLID).GetConversation(); got != "three" || !preKey {
 			t.Errorf("whatsmeow read %q, pre-key %v", got, preKey)
+		}
+		p.wantText(t, c.lid, testLID, message("C2", c.encrypt(t, testLID, nil, textMessage("four"))), "four")
+		if enc, preKey, err = p.Encrypt(c.lid, nil, textMessage("five")); err != nil || preKey {
+			t.Errorf("the new session: pre-key %v, %v", preKey, err)
+		}
+		if got := c.decrypt(t, enc, testLID).GetConversation(); got != "five" {
+			t.Errorf("whatsmeow read %q", got)
 		}
 	})
 	t.Run("pre-key", func(t *testing.T) {
@@ -66,12 +78,12 @@ func TestRestoreContinuesEverything(t *testing.T) {
 	t.Run("sender keys", func(t *testing.T) {
 		_, shared := c.sendGroup(t, "four")
 		p.wantText(t, c.lid, testGroup, message("F", shared), "four")
-		after, _, err := p.EncryptGroup(testGroup, textMessage("after"))
+		after, renewed, err := p.EncryptGroup(testGroup, textMessage("after"))
 		must(t, err)
-		enc, _, err := p.Encrypt(c.lid, nil, key)
-		must(t, err)
-		c.DangerousInternals().HandleSenderKeyDistributionMessage(t.Context(), testGroup, testLID,
-			c.decrypt(t, enc, testLID).GetSenderKeyDistributionMessage().GetAxolotlSenderKeyDistributionMessage())
+		for _, each := range []*waE2E.Message{key, renewed} {
+			c.DangerousInternals().HandleSenderKeyDistributionMessage(t.Context(), testGroup, testLID,
+				each.GetSenderKeyDistributionMessage().GetAxolotlSenderKeyDistributionMessage())
+		}
 		_, err = c.decryptGroup(t, before, testLID)
 		must(t, err)
 		got, err := c.decryptGroup(t, after, testLID)
@@ -100,6 +112,51 @@ func TestRestoreContinuesEverything(t *testing.T) {
 			t.Errorf("last key index is %d", p.lastKeyIndex)
 		}
 	})
+}
+
+// A phone that is set back must not send under keys that it has used already:
+// the receiver would drop what comes as what it has read.
+func TestSetBackPhoneIsRead(t *testing.T) {
+	p := newPhone(t)
+	c := linked(t, p, 1)
+	c.welcome(t, p)
+	p.wantText(t, c.lid, testLID, message("A", c.encrypt(t, testLID, nil, textMessage("hello"))), "hello")
+	distribute := func(p *Phone) {
+		key, err := p.Distribution(testGroup)
+		must(t, err)
+		c.DangerousInternals().HandleSenderKeyDistributionMessage(t.Context(), testGroup, testLID,
+			key.GetSenderKeyDistributionMessage().GetAxolotlSenderKeyDistributionMessage())
+	}
+	distribute(p)
+	old, err := p.Snapshot()
+	must(t, err)
+	enc, _, err := p.Encrypt(c.lid, nil, textMessage("after the snapshot"))
+	must(t, err)
+	c.decrypt(t, enc, testLID)
+	shared, _, err := p.EncryptGroup(testGroup, textMessage("after the snapshot"))
+	must(t, err)
+	_, err = c.decryptGroup(t, shared, testLID)
+	must(t, err)
+
+	p, err = Restore(old, seeded(9))
+	must(t, err)
+	if p.HasSession(c.lid) {
+		t.Error("the phone would send in the old session")
+	}
+	bundle := c.bundle(t, true)
+	enc, _, err = p.Encrypt(c.lid, bundle, textMessage("one"))
+	must(t, err)
+	if got := c.decrypt(t, enc, testLID).GetConversation(); got != "one" {
+		t.Errorf("whatsmeow read %q", got)
+	}
+	distribute(p)
+	shared, _, err = p.EncryptGroup(testGroup, textMessage("two"))
+	must(t, err)
+	got, err := c.decryptGroup(t, shared, testLID)
+	must(t, err)
+	if got.GetConversation() != "two" {
+		t.Errorf("whatsmeow read %q", got.GetConversation())
+	}
 }
 
 func TestSnapshotIsWhole(t *testing.T) {

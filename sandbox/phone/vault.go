@@ -30,6 +30,10 @@ type vault struct {
 
 	AppStateKey appStateKey            `json:"app_state_key"`
 	Collections map[string]*collection `json:"collections"`
+
+	// stale holds, by Signal address, the public ratchet keys under which the
+	// phone sent before it was restored; see retire.
+	stale map[string]map[[32]byte]bool
 }
 
 // senderKeys are the records of one group, by Signal address.

@@ -65,7 +65,7 @@ func Start(t testing.TB, change ...func(*sandbox.Options)) *sandbox.Server {
 		t.Fatalf("start sandbox: %v", err)
 	}
 	t.Cleanup(func() {
-		unknown := srv.Stats().Unknown
+		unknown := srv.Unexpected()
 		if err := srv.Close(); err != nil {
 			t.Errorf("close sandbox: %v", err)
 		}
@@ -74,4 +74,18 @@ func Start(t testing.TB, change ...func(*sandbox.Options)) *sandbox.Server {
 		}
 	})
 	return srv
+}
+
+// Expect allows a test's clients to send these kinds of stanza, named as in
+// Stats.Unknown, though the sandbox does not know them. The test fails when one
+// of them was never sent.
+func Expect(t testing.TB, srv *sandbox.Server, keys ...string) {
+	t.Helper()
+	t.Cleanup(func() { // before that of Start
+		for _, key := range keys {
+			if !srv.Forgive(key) {
+				t.Errorf("no client sent a stanza %q that the sandbox does not know", key)
+			}
+		}
+	})
 }

@@ -124,7 +124,10 @@ func (d directory) Lookup(jid types.JID) (group.Person, bool) {
 
 // AddRefusal tells why the target may not be added by the actor, as the code
 // of the add: 401 when the target has blocked the actor, 403 when the target's
-// "groupadd" setting excludes the actor, 0 when it may.
+// "groupadd" setting excludes the actor, 0 when it may. "contact_blacklist" is
+// "My contacts except…", which lets in, says WhatsApp's help, only contacts that
+// are not excluded; no client known here can send the list of those, so that
+// nobody is.
 func (d directory) AddRefusal(actor, target group.Person) int {
 	a := d.w.account(target.LID)
 	if a == nil {

@@ -155,7 +155,10 @@ func TestAbout(t *testing.T) {
 	}
 	b.refuse(d, request("set", "status", stanza.Node{Tag: "status", Content: []byte(strings.Repeat("x", maxAbout+1))}), 406)
 	b.refuse(d, request("set", "status"), 501)
-	b.refuse(d, mex("9152604461510864", `{}`), 400)
+	refusal := string(stanza.Bytes(at(t, b.grant(d, mex("9152604461510864", `{}`)), "result")))
+	if !strings.Contains(refusal, `"error_code":400`) {
+		t.Errorf("without a text: %s", refusal)
+	}
 	list := at(t, b.grant(d, request("get", "status", stanza.Node{Tag: "privacy"})), "privacy", "list")
 	same(t, "the audience", stanza.Text(list, "type"), "contacts")
 	b.refuse(d, request("get", "status"), 501)

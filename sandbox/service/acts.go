@@ -65,7 +65,7 @@ const (
 func (w *World) CreateGroup(number string, o GroupOptions) (types.JID, string, []Result, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a, err := w.byPhone(number)
+	a, err := w.linkable(number)
 	if err != nil {
 		return types.EmptyJID, "", nil, err
 	}
@@ -116,7 +116,7 @@ func (s Settings) apply(r *group.CreateRequest) {
 func (w *World) ChangePeople(number string, jid types.JID, act PeopleAct, people []string) ([]Result, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a, err := w.byPhone(number)
+	a, err := w.linkable(number)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (w *World) settingSteps(jid types.JID, s Settings) []func(group.Person) ([]
 func (w *World) Join(number, link string) (types.JID, JoinStatus, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a, err := w.byPhone(number)
+	a, err := w.linkable(number)
 	if err != nil {
 		return types.EmptyJID, "", err
 	}
@@ -227,7 +227,7 @@ func (w *World) Join(number, link string) (types.JID, JoinStatus, error) {
 func (w *World) InviteLink(number string, jid types.JID, reset bool) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a, err := w.byPhone(number)
+	a, err := w.linkable(number)
 	if err != nil {
 		return "", err
 	}
@@ -265,7 +265,7 @@ func (w *World) Groups() []types.JID {
 func (w *World) actInGroup(number string, act func(group.Person) ([]group.Push, *stanza.Error)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a, err := w.byPhone(number)
+	a, err := w.linkable(number)
 	if err != nil {
 		return err
 	}

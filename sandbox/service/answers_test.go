@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -27,7 +28,8 @@ var testIdentity = sync.OnceValues(func() (*wire.Identity, error) { return wire.
 // the test.
 type bench struct {
 	*World
-	t testing.TB
+	asked int // requests made by ask
+	t     testing.TB
 }
 
 func newBench(t testing.TB) *bench {
@@ -122,7 +124,7 @@ func travel(t testing.TB, node stanza.Node) *stanza.Node {
 // request is an iq to the service.
 func request(kind, xmlns string, content ...stanza.Node) stanza.Node {
 	node := stanza.Node{Tag: "iq", Attrs: stanza.Attrs{
-		"id": "1", "type": kind, "xmlns": xmlns, "to": types.ServerJID,
+		"type": kind, "xmlns": xmlns, "to": types.ServerJID,
 	}}
 	if len(content) > 0 {
 		node.Content = content
@@ -136,13 +138,16 @@ func (b *bench) ask(d *Device, iq stanza.Node) *stanza.Node {
 	b.t.Helper()
 	before := len(d.conn.outbox)
 	read := travel(b.t, iq)
+	b.asked++ // or it would be taken for a repetition
+	id := strconv.Itoa(b.asked)
+	read.Attrs["id"] = id
 	b.answer(d.conn, read, stanzaKey(read), fault.Effect{})
 	if len(d.conn.outbox) <= before {
 		b.t.Fatalf("no answer to %s", iq.String())
 	}
 	reply := travel(b.t, d.conn.outbox[before])
 	d.conn.outbox = append(d.conn.outbox[:before], d.conn.outbox[before+1:]...)
-	if stanza.Text(reply, "id") != "1" {
+	if stanza.Text(reply, "id") != id {
 		b.t.Fatalf("answered %s", reply.String())
 	}
 	return reply

@@ -114,23 +114,42 @@ func (w *World) syncCollection(a *Account, asked *stanza.Node) (answer stanza.No
 		return collectionRefusal(name, 404), false
 	}
 	version, ok := stanza.Int(asked, "version")
-	if !ok && stanza.Text(asked, "version") != "" || version < 0 || uint64(version) > col.version() {
+	if !ok && stanza.Text(asked, "version") != "" || version < 0 {
 		return collectionRefusal(name, 400), false
+	}
+	if uint64(version) > col.version() {
+		return col.fromStart(name, asked), false
 	}
 	patch := stanza.Child(asked, "patch")
 	if patch == nil {
 		return col.page(name, uint64(version)), false
 	}
 	if uint64(version) != col.version() {
-		refused := col.page(name, uint64(version))
-		refused.Attrs["type"] = "error"
-		refused.Content = append([]stanza.Node{errorNode(stanza.Refuse(409))}, stanza.Children(&refused)...)
-		return refused, false
+		return conflict(col.page(name, uint64(version))), false
 	}
 	if code := w.takePatch(a, name, stanza.Bytes(patch)); code != 0 {
 		return collectionRefusal(name, code), false
 	}
 	return stanza.Node{Tag: "collection", Attrs: stanza.Attrs{"name": name, "version": col.version()}}, true
+}
+
+// fromStart answers a client that is ahead of the service, which was set back
+// to an older state: with every patch there is. They do not fit on what the
+// client has, which tells it to begin anew. Baileys does so by itself, whatsmeow
+// leaves it to the program: events.AppStateSyncError, and then a full sync.
+func (col *Collection) fromStart(name string, asked *stanza.Node) stanza.Node {
+	all := col.page(name, 0)
+	if stanza.Child(asked, "patch") == nil {
+		return all
+	}
+	return conflict(all)
+}
+
+// conflict refuses a patch and shows those that it does not follow on.
+func conflict(page stanza.Node) stanza.Node {
+	page.Attrs["type"] = "error"
+	page.Content = append([]stanza.Node{errorNode(stanza.Refuse(409))}, stanza.Children(&page)...)
+	return page
 }
 
 // takePatch adds a patch to a collection and shows it to the phone, which has

@@ -84,7 +84,7 @@ func TestAppStateRefusals(t *testing.T) {
 		want  string
 	}{
 		"unknown collection": {stanza.Attrs{"name": "else"}, nil, "404"},
-		"version ahead":      {stanza.Attrs{"name": "regular", "version": 1}, nil, "400"},
+		"patch ahead":        {stanza.Attrs{"name": "regular", "version": 1}, []byte{}, "409"},
 		"version negative":   {stanza.Attrs{"name": "regular", "version": -1}, nil, "400"},
 		"version of letters": {stanza.Attrs{"name": "regular", "version": "x"}, nil, "400"},
 		"no protobuf":        {stanza.Attrs{"name": "regular", "version": 0}, []byte("\xff"), "400"},
@@ -99,6 +99,25 @@ func TestAppStateRefusals(t *testing.T) {
 	}
 	b.refuse(d, request("set", "w:sync:app:state"), 501)
 	b.refuse(d, request("set", "w:sync:app:state", stanza.Node{Tag: "sync"}), 400)
+}
+
+// A client that knows more than the service, which was set back, is shown all
+// there is, so that it can see that it has to begin anew.
+func TestAppStateBehindTheClient(t *testing.T) {
+	b := newBench(t)
+	alice := b.phone(PhoneOptions{Number: "4915100000001"})
+	d := b.companion(alice)
+	const name = string(appstate.WAPatchRegularHigh)
+	b.grant(d, syncRequest(stanza.Attrs{"name": name, "version": 0}, mute(t, alice)))
+	reply := b.grant(d, syncRequest(stanza.Attrs{"name": name, "version": 9}, nil))
+	same(t, "the type", stanza.Text(at(t, reply, "sync", "collection"), "type"), "")
+	list := read(t, reply)
+	same(t, "the patches", len(list.Patches), 1)
+	same(t, "the first patch", list.Patches[0].GetVersion().GetVersion(), 1)
+	reply = b.grant(d, syncRequest(stanza.Attrs{"name": name, "version": 9}, mute(t, alice)))
+	same(t, "the code", stanza.Text(at(t, reply, "sync", "collection", "error"), "code"), "409")
+	same(t, "the patches", len(read(t, reply).Patches), 1)
+	same(t, "the version", alice.collection(name).version(), 1)
 }
 
 func TestAppStateIsSeededWithThePushName(t *testing.T) {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"maps"
+	"slices"
 
 	"muster/sandbox/fault"
 	"muster/sandbox/group"
@@ -17,12 +18,42 @@ func (w *World) push(d *Device, node stanza.Node) {
 	}
 }
 
+// queueLimit bounds what waits for one device. The real service keeps what is
+// not delivered for some weeks; a device that is away for good would otherwise
+// fill the sandbox's memory and its state file.
+const queueLimit = 20000
+
 // enqueue keeps a stanza until the device acknowledges it.
 func (w *World) enqueue(d *Device, node stanza.Node) {
 	d.Queue = append(d.Queue, Queued{
 		Class: node.Tag, ID: stanza.Text(&node, "id"),
 		Participant: stanza.Text(&node, "participant"), At: w.opts.Now(), Node: node,
 	})
+	if len(d.Queue) > queueLimit {
+		w.expire(d)
+	}
+}
+
+// expire drops the oldest tenth of a queue that is full: receipts, calls and
+// notifications first, messages only when there is nothing else.
+func (w *World) expire(d *Device) {
+	full := len(d.Queue)
+	left := queueLimit / 10
+	messages := 0
+	for _, mayDrop := range []func(Queued) bool{
+		func(q Queued) bool { return q.Class != "message" },
+		func(Queued) bool { messages++; return true },
+	} {
+		d.Queue = slices.DeleteFunc(d.Queue, func(q Queued) bool {
+			if left == 0 || !mayDrop(q) {
+				return false
+			}
+			left--
+			return true
+		})
+	}
+	w.log.Warn().Stringer("device", d.PNJID()).Int("dropped", full-len(d.Queue)).Int("messages", messages).
+		Msg("The queue of a device that does not acknowledge is full; its oldest stanzas are dropped")
 }
 
 // notify gives a notification to a device under an id of its own, letting a
@@ -38,9 +69,13 @@ func (w *World) notify(d *Device, node stanza.Node) {
 	case effect.DropReply:
 		// A notification that is never delivered.
 	case effect.Delay > 0:
-		w.later(effect.Delay, func() { w.push(d, node) })
+		w.later(effect.Delay, func() {
+			if d.linked() {
+				w.push(d, node)
+			}
+		})
 	case effect.Reorder:
-		w.hold(d, node)
+		w.reorder(d, node)
 	default:
 		w.push(d, node)
 		if effect.Duplicate {
@@ -83,13 +118,18 @@ func (w *World) receiveAck(c *connection, node *stanza.Node) {
 	c.device.settle(stanza.Text(node, "class"), stanza.Text(node, "id"), stanza.Text(node, "participant"))
 }
 
-// settle drops the queued stanza that was acknowledged.
+// settle drops the queued stanza that was acknowledged. Mostly that is the
+// oldest one, which goes without moving the others.
 func (d *Device) settle(class, id, participant string) {
-	for i, q := range d.Queue {
-		if q.Class == class && q.ID == id && (participant == "" || q.Participant == "" || q.Participant == participant) {
-			d.Queue = append(d.Queue[:i:i], d.Queue[i+1:]...)
-			return
-		}
+	at := slices.IndexFunc(d.Queue, func(q Queued) bool {
+		return q.Class == class && q.ID == id && (participant == "" || q.Participant == "" || q.Participant == participant)
+	})
+	switch {
+	case at == 0:
+		d.Queue[0] = Queued{}
+		d.Queue = d.Queue[1:]
+	case at > 0:
+		d.Queue = slices.Delete(d.Queue, at, at+1)
 	}
 }
 

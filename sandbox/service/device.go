@@ -25,9 +25,11 @@ type Device struct {
 	held []string
 	// Introduced devices have had the phone's welcome.
 	Introduced bool
-	// sent are the device's last messages, in case it repeats them.
-	sent []sentMessage
-	conn *connection
+	// sent are the device's last messages, in case it repeats them, and answered
+	// the last answers to its requests.
+	sent     []sentMessage
+	answered []answered
+	conn     *connection
 }
 
 // DeviceKeys is what a companion uploaded for others to start sessions with it.
@@ -70,6 +72,10 @@ func (d *Device) LIDJID() types.JID {
 	jid.Device = d.ID
 	return jid
 }
+
+// linked tells whether the device is one of its account's companions: it is not
+// before its link was confirmed, nor after it was removed.
+func (d *Device) linked() bool { return d.Account.Devices[d.ID] == d }
 
 // online tells whether the device has a live connection.
 func (d *Device) online() bool { return d.conn != nil }

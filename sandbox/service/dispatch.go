@@ -57,12 +57,23 @@ func (w *World) iqTable() map[string]iqHandler {
 	}
 }
 
-// receive takes one stanza into the world: counts it, lets a scripted fault
-// have its way, and routes it.
+// receive takes one stanza into the world, in its turn.
 func (w *World) receive(c *connection, node *stanza.Node) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if c.epoch != w.epoch {
+		return // said to a world that is gone
+	}
 	key := w.stats.count(c, node)
+	if c.isStalled() {
+		c.park(func() { w.handle(c, node, key) })
+		return
+	}
+	w.handle(c, node, key)
+}
+
+// handle lets a scripted fault have its way with a stanza, or routes it.
+func (w *World) handle(c *connection, node *stanza.Node, key string) {
 	if c.device == nil {
 		w.receiveUnlinked(c, node)
 		return
@@ -80,7 +91,8 @@ func (w *World) receive(c *connection, node *stanza.Node) {
 
 // route hands a stanza of a logged-in device to its handler.
 func (w *World) route(c *connection, node *stanza.Node, key string, effect fault.Effect) {
-	if w.disturb(c, effect) {
+	resume := func() { w.route(c, node, key, fault.Effect{}) }
+	if w.disturb(c, c.device.Account.PN.User, effect, resume) {
 		return
 	}
 	switch node.Tag {
@@ -109,16 +121,18 @@ func (w *World) route(c *connection, node *stanza.Node, key string, effect fault
 	}
 }
 
-// disturb carries out a fault that replaces the stanza's handling; it tells
-// whether there is nothing more to do.
-func (w *World) disturb(c *connection, effect fault.Effect) bool {
+// disturb carries out a fault that replaces the handling of what a client of
+// the account with a number did; it tells whether there is nothing more to do.
+// A stall puts the handling off: resume is run when it ends.
+func (w *World) disturb(c *connection, number string, effect fault.Effect, resume func()) bool {
 	switch {
 	case effect.StreamError != 0:
 		c.finish(streamError(effect.StreamError))
 	case effect.Close:
 		c.close()
 	case effect.Stall:
-		c.stall()
+		c.stall(number)
+		c.park(resume)
 	default:
 		return false
 	}
@@ -144,7 +158,41 @@ func (w *World) answer(c *connection, iq *stanza.Node, key string, effect fault.
 		c.send(errorReply(iq, stanza.Refuse(effect.Error)))
 		return
 	}
+	if !c.device.linked() {
+		return // removed while the request was delayed
+	}
 	request := &call{device: c.device, iq: iq}
+	reply := w.answerOnce(request, key)
+	if !effect.DropReply && !effect.ApplyThenDisconnect {
+		c.send(reply)
+	}
+	for _, do := range request.after {
+		do()
+	}
+}
+
+// answerOnce applies a request, or finds the answer it had when the client
+// repeats it.
+func (w *World) answerOnce(request *call, key string) stanza.Node {
+	if !repeatable(request.iq) {
+		reply, _ := w.apply(request, key)
+		return reply
+	}
+	digest := stanzaDigest(request.iq)
+	if reply, again := request.device.answeredBefore(digest); again {
+		return reply
+	}
+	reply, granted := w.apply(request, key)
+	if granted {
+		request.device.noteAnswer(digest, reply)
+	}
+	return reply
+}
+
+// apply carries out a request and makes the answer; it tells whether the
+// request was granted.
+func (w *World) apply(request *call, key string) (reply stanza.Node, granted bool) {
+	iq := request.iq
 	handler := w.handlers[stanza.Text(iq, "type")+" "+stanza.Text(iq, "xmlns")]
 	var content []stanza.Node
 	refusal := stanza.Refuse(501)
@@ -155,19 +203,13 @@ func (w *World) answer(c *connection, iq *stanza.Node, key string, effect fault.
 		w.stats.unknown(key)
 		w.log.Warn().Str("stanza", key).Msg("Request that the sandbox does not know")
 	}
-	if refusal == nil && stanza.Text(iq, "type") == "set" {
+	if refusal != nil {
+		return errorReply(iq, refusal), false
+	}
+	if stanza.Text(iq, "type") == "set" {
 		w.commit()
 	}
-	if !effect.DropReply && !effect.ApplyThenDisconnect {
-		if refusal != nil {
-			c.send(errorReply(iq, refusal))
-		} else {
-			c.send(resultReply(iq, content))
-		}
-	}
-	for _, do := range request.after {
-		do()
-	}
+	return resultReply(iq, content), true
 }
 
 // resultReply answers an iq from whom it was sent to.

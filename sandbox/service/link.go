@@ -83,8 +83,8 @@ func (l *linking) settle(err error) {
 // beginLink links the client of a connection to an account whose user has
 // consented. The client's confirmation ends it.
 func (w *World) beginLink(c *connection, a *Account, secret []byte) (*linking, error) {
-	if len(a.Devices) >= companionLimit {
-		return nil, fmt.Errorf("%w: %s has %d", ErrTooManyDevices, a.PN.User, len(a.Devices))
+	if err := w.roomFor(a); err != nil {
+		return nil, err
 	}
 	l := &linking{account: a, secret: secret, outcome: make(chan error, 1)}
 	if a.Passkey {
@@ -97,6 +97,16 @@ func (w *World) beginLink(c *connection, a *Account, secret []byte) (*linking, e
 	w.withdrawOffer(c)
 	c.linking = l
 	return l, nil
+}
+
+// roomFor tells whether an account can have one more companion. Those that have
+// their credentials and have not confirmed yet have a place as well.
+func (w *World) roomFor(a *Account) error {
+	w.forgetUnconfirmed(a)
+	if taken := len(a.Devices) + len(a.Unconfirmed); taken >= companionLimit {
+		return fmt.Errorf("%w: %s has %d, %d of them not confirmed yet", ErrTooManyDevices, a.PN.User, taken, len(a.Unconfirmed))
+	}
+	return nil
 }
 
 // sendPairSuccess makes the client a device of the account and tells it so.
@@ -143,7 +153,9 @@ func (w *World) newDevice(c *connection, a *Account) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.forgetUnconfirmed(a)
+	if err := w.roomFor(a); err != nil {
+		return nil, err // others were faster since the passkey was asked for
+	}
 	index := a.NextDevice
 	for a.deviceTaken(deviceNumber(index)) {
 		index++
@@ -213,20 +225,33 @@ func (w *World) linkAnswer(c *connection, node *stanza.Node) {
 		signed = stanza.Bytes(identity)
 	}
 	if err := l.account.Phone.VerifyCompanion(l.device.Identity, signed); err != nil {
-		delete(l.account.Unconfirmed, l.device.ID)
-		c.finish(deviceRemoved()) // it believes in credentials that are void
-		l.settle(fmt.Errorf("%w: %w", ErrLinkRefused, err))
-		w.touch()
+		w.voidLink(c, fmt.Errorf("%w: %w", ErrLinkRefused, err))
 		return
 	}
-	w.adopt(l.device)
+	if err := w.adopt(l.device); err != nil {
+		w.voidLink(c, err)
+		return
+	}
 	c.finish(streamError(515)) // it is to connect again, as the device it is now
 	l.settle(nil)
 }
 
+// voidLink ends a link whose client has its credentials already, and believes
+// in them.
+func (w *World) voidLink(c *connection, why error) {
+	delete(c.linking.account.Unconfirmed, c.linking.device.ID)
+	c.finish(deviceRemoved())
+	c.linking.settle(why)
+	w.touch()
+}
+
 // adopt makes a device that has proved to have its credentials one of the
-// account's companions, and lets everybody know.
-func (w *World) adopt(d *Device) {
+// account's companions, and lets everybody know. It fails with
+// ErrTooManyDevices.
+func (w *World) adopt(d *Device) error {
+	if len(d.Account.Devices) >= companionLimit {
+		return fmt.Errorf("%w: %s has %d", ErrTooManyDevices, d.Account.PN.User, len(d.Account.Devices))
+	}
 	delete(d.Account.Unconfirmed, d.ID)
 	w.seedAppState(d.Account) // before the device is there, which has no key to read it yet
 	d.Account.Devices[d.ID] = d
@@ -237,6 +262,7 @@ func (w *World) adopt(d *Device) {
 		w.log.Error().Err(err).Stringer("device", d.PNJID()).Msg("New device could not be written")
 	}
 	w.touch()
+	return nil
 }
 
 // forgetUnconfirmed drops the devices whose clients had their time to confirm.

@@ -16,15 +16,20 @@ func (w *World) receiveUnlinked(c *connection, node *stanza.Node) {
 		w.linkAnswer(c, node)
 		return
 	}
+	number := w.linkNumber(c, node)
 	effect := w.faults.Match(fault.Stanza{
 		Tag: "iq", XMLNS: stanza.Text(node, "xmlns"), Type: stanza.Text(node, "type"), Child: childTag(node),
-		Account: w.linkNumber(c, node),
+		Account: number,
 	})
-	if w.disturb(c, effect) {
+	if w.disturb(c, number, effect, func() { w.answerUnlinked(c, node, fault.Effect{}) }) {
 		return
 	}
 	if effect.Delay > 0 {
-		w.later(effect.Delay, func() { w.answerUnlinked(c, node, effect) })
+		w.later(effect.Delay, func() {
+			if _, open := w.conns[c]; open {
+				w.answerUnlinked(c, node, effect)
+			}
+		})
 		return
 	}
 	w.answerUnlinked(c, node, effect)

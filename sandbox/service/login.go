@@ -30,8 +30,11 @@ func (w *World) signIn(c *connection, number string, effect fault.Effect) {
 		c.finish(w.loginFailure(reason))
 		return
 	}
-	if effect.DropReply || w.disturb(c, effect) {
+	if w.disturb(c, number, effect, func() { w.signIn(c, number, fault.Effect{}) }) {
 		return
+	}
+	if effect.DropReply {
+		c.mute() // signed in, but it never hears of it, nor of anything else
 	}
 	d := w.credential(number, uint16(c.wire.Payload().GetDevice()), c.wire.ClientStatic())
 	if d == nil {
@@ -67,10 +70,9 @@ func (w *World) credential(number string, id uint16, static [32]byte) *Device {
 	}
 	w.forgetUnconfirmed(a)
 	d := a.Unconfirmed[id]
-	if d == nil || d.Noise != static || len(a.Devices) >= companionLimit {
+	if d == nil || d.Noise != static || w.adopt(d) != nil {
 		return nil
 	}
-	w.adopt(d)
 	return d
 }
 
@@ -118,22 +120,25 @@ func (w *World) loginFailure(reason int) stanza.Node {
 // sendBacklog gives a device that just signed in all it has not acknowledged,
 // oldest first, between a preview and the end mark. Baileys hands its
 // application nothing before the mark, so it is sent even when there was none.
+// However long it is, it does not count towards the limit of the outbox.
 func (w *World) sendBacklog(d *Device) {
 	count := map[string]int{}
 	for _, q := range d.Queue {
 		count[q.Class]++
 	}
 	total := len(d.Queue)
-	d.conn.send(ib(stanza.Node{Tag: "offline_preview", Attrs: stanza.Attrs{
+	backlog := make([]stanza.Node, 0, total+2)
+	backlog = append(backlog, ib(stanza.Node{Tag: "offline_preview", Attrs: stanza.Attrs{
 		"count": total, "message": count["message"], "notification": count["notification"],
 		"receipt": count["receipt"], "appdata": 0, "call": count["call"],
 	}}))
 	for i, q := range d.Queue {
 		node := q.Node
 		node.Attrs = with(node.Attrs, "offline", i+1)
-		d.conn.send(node)
+		backlog = append(backlog, node)
 	}
-	d.conn.send(ib(stanza.Node{Tag: "offline", Attrs: stanza.Attrs{"count": total}}))
+	backlog = append(backlog, ib(stanza.Node{Tag: "offline", Attrs: stanza.Attrs{"count": total}}))
+	d.conn.sendBacklog(backlog)
 }
 
 // ib is a word from the service about the stream.

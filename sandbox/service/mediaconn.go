@@ -1,6 +1,10 @@
 package service
 
-import "muster/sandbox/stanza"
+import (
+	"time"
+
+	"muster/sandbox/stanza"
+)
 
 const (
 	// mediaTTL is how long a client uses a media_conn before it asks again, and
@@ -17,10 +21,12 @@ func (w *World) iqMediaConn(c *call) ([]stanza.Node, *stanza.Error) {
 	if stanza.Child(c.iq, "media_conn") == nil {
 		return nil, stanza.Refuse(501)
 	}
+	auth := w.token(32)
+	w.media.Grant(auth, w.opts.Now().Add(mediaAuthTTL*time.Second))
 	return []stanza.Node{{
 		Tag: "media_conn",
 		Attrs: stanza.Attrs{
-			"auth": w.token(32), "ttl": mediaTTL, "auth_ttl": mediaAuthTTL, "max_buckets": mediaBuckets,
+			"auth": auth, "ttl": mediaTTL, "auth_ttl": mediaAuthTTL, "max_buckets": mediaBuckets,
 		},
 		Content: []stanza.Node{{
 			Tag: "host", Attrs: stanza.Attrs{"hostname": w.opts.MediaHost, "type": "primary", "class": "mms"},

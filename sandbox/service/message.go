@@ -60,20 +60,21 @@ func (w *World) hand(to party, node stanza.Node) {
 
 // receiveMessage routes a companion's message and answers with an ack.
 func (w *World) receiveMessage(c *connection, node *stanza.Node, effect fault.Effect) {
-	if effect.Delay > 0 && effect.Error == 0 {
-		d := c.device
-		w.later(effect.Delay, func() {
-			if d.conn == c {
-				w.acceptMessage(c, node, fault.Effect{})
-			}
-		})
+	d := c.device
+	if effect.Delay == 0 {
+		w.acceptMessage(d, node, effect)
 		return
 	}
-	w.acceptMessage(c, node, effect)
+	w.later(effect.Delay, func() {
+		if d.linked() {
+			w.acceptMessage(d, node, effect)
+		}
+	})
 }
 
-func (w *World) acceptMessage(c *connection, node *stanza.Node, effect fault.Effect) {
-	d := c.device
+// acceptMessage routes a message and acknowledges it, to the connection that
+// the device has by now. The phones that got it answer after that.
+func (w *World) acceptMessage(d *Device, node *stanza.Node, effect fault.Effect) {
 	result := delivery{code: effect.Error}
 	if effect.Error == 0 {
 		if earlier, again := d.sentBefore(node); again {
@@ -84,10 +85,10 @@ func (w *World) acceptMessage(c *connection, node *stanza.Node, effect fault.Eff
 		}
 	}
 	w.commit()
-	if effect.DropReply || effect.ApplyThenDisconnect {
-		return
+	if d.online() && !effect.DropReply && !effect.ApplyThenDisconnect {
+		d.conn.send(w.messageAck(node, result))
 	}
-	c.send(w.messageAck(node, result))
+	w.phonesAnswer()
 }
 
 // delivery is what became of a message: refused with a code, or accepted, with
@@ -114,21 +115,46 @@ func (w *World) messageAck(node *stanza.Node, result delivery) stanza.Node {
 	return ack
 }
 
+// invalidMessage refuses a message that is not built as messages are: "invalid
+// stanza sent (smax-invalid)", says whatsmeow of this code.
+const invalidMessage = 479
+
 // routeMessage delivers a message, or refuses it: 400 for one without an id or
 // an address, 404 for an unknown chat, 405 for a kind of chat the sandbox has
-// none of (status broadcasts and newsletters).
+// none of (status broadcasts and newsletters), 479 for one without a type or
+// without any ciphertext.
 func (w *World) routeMessage(sender party, node *stanza.Node) delivery {
 	to, ok := stanza.JID(node, "to")
 	if !ok || stanza.Text(node, "id") == "" {
 		return delivery{code: 400}
 	}
+	route := w.routeToPerson
 	switch to.Server {
 	case types.GroupServer:
-		return w.routeToGroup(sender, to, node)
+		route = w.routeToGroup
 	case types.DefaultUserServer, types.LegacyUserServer, types.HiddenUserServer:
-		return w.routeToPerson(sender, to, node)
+	default:
+		return delivery{code: 405}
 	}
-	return delivery{code: 405}
+	if stanza.Text(node, "type") == "" || !encrypted(node) {
+		return delivery{code: invalidMessage}
+	}
+	return route(sender, to, node)
+}
+
+// encrypted tells whether a message holds any ciphertext: one for all, or one
+// for a device at least.
+func encrypted(node *stanza.Node) bool {
+	if enc := stanza.Child(node, "enc"); enc != nil && len(stanza.Bytes(enc)) > 0 {
+		return true
+	}
+	participants := stanza.Child(node, "participants")
+	if participants == nil {
+		return false
+	}
+	return slices.ContainsFunc(stanza.Children(participants, "to"), func(to stanza.Node) bool {
+		return len(contentOf(&to, "enc")) > 0
+	})
 }
 
 // parcel is a message taken apart: who gets which ciphertext.

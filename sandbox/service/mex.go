@@ -3,6 +3,7 @@ package service
 import (
 	"encoding/json"
 
+	"muster/sandbox/group"
 	"muster/sandbox/stanza"
 )
 
@@ -63,8 +64,9 @@ var mexOperations = map[string]mexAnswer{
 	}),
 }
 
-// iqMex answers the GraphQL-like operations: those of groups, then the table.
-// One that is in neither is refused, and so recorded as unknown.
+// iqMex answers the GraphQL-like operations: those of groups, then the table. A
+// refused operation is an error in a result, as whatsmeow and Baileys read it.
+// One that is in neither is refused as a request, and so recorded as unknown.
 func (w *World) iqMex(c *call) ([]stanza.Node, *stanza.Error) {
 	query := stanza.Child(c.iq, "query")
 	if query == nil {
@@ -73,9 +75,10 @@ func (w *World) iqMex(c *call) ([]stanza.Node, *stanza.Error) {
 	id, body := stanza.Text(query, "query_id"), stanza.Bytes(query)
 	result, pushes, handled, refusal := w.groups.HandleMex(c.device.Account.person(), id, body)
 	if refusal != nil {
-		return nil, refusal
+		return w.mexRefusal(refusal)
 	}
 	if handled {
+		w.commit() // a change, though w:mex is asked with "get"
 		c.then(func() { w.deliverPushes(pushes) })
 		return mexResult(result), nil
 	}
@@ -91,11 +94,20 @@ func (w *World) iqMex(c *call) ([]stanza.Node, *stanza.Error) {
 	}
 	response, refusal := answer(w, c, request.Variables)
 	if refusal != nil {
-		return nil, refusal
+		return w.mexRefusal(refusal)
 	}
 	encoded, err := json.Marshal(response)
 	if err != nil {
 		w.log.Error().Err(err).Str("query_id", id).Msg("Answer could not be written")
+		return nil, stanza.Refuse(500)
+	}
+	return mexResult(encoded), nil
+}
+
+func (w *World) mexRefusal(refusal *stanza.Error) ([]stanza.Node, *stanza.Error) {
+	encoded, err := group.MexRefusal(refusal)
+	if err != nil {
+		w.log.Error().Err(err).Msg("Refusal could not be written")
 		return nil, stanza.Refuse(500)
 	}
 	return mexResult(encoded), nil
@@ -152,6 +164,7 @@ func mexSetAbout(w *World, c *call, variables json.RawMessage) (any, *stanza.Err
 	if refusal := w.setAbout(c, text); refusal != nil {
 		return nil, refusal
 	}
+	w.commit()
 	return map[string]any{"data": map[string]any{
 		"xwa2_update_text_status": map[string]any{"result": "SUCCESS"},
 	}}, nil

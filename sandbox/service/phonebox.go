@@ -21,8 +21,8 @@ type askedAgain struct {
 }
 
 // phoneReceives delivers a message to a simulated phone, which reads it at
-// once and answers as a client would: with a delivery receipt, or when it
-// cannot read it with a retry receipt.
+// once. It answers as a client would, with a delivery receipt, or when it
+// cannot read it with a retry receipt; but not before phonesAnswer.
 func (w *World) phoneReceives(a *Account, message stanza.Node) {
 	from, chat, ok := w.messageSource(&message)
 	if !ok {
@@ -40,6 +40,20 @@ func (w *World) phoneReceives(a *Account, message stanza.Node) {
 	case phone.NeedsRetry(err):
 		w.log.Debug().Err(err).Stringer("from", from).Str("id", received.ID).Msg("The phone cannot read a message")
 		w.phoneAsksAgain(a, asked, &message)
+	}
+}
+
+// thenAnswer puts off what a phone says about something it was given.
+func (w *World) thenAnswer(say func()) { w.answers = append(w.answers, say) }
+
+// phonesAnswer lets the phones say what they have put off. Whoever routes a
+// message calls it when the sender has its acknowledgement: phones are no
+// faster than the service. What they say may make others answer in turn.
+func (w *World) phonesAnswer() {
+	for len(w.answers) > 0 {
+		say := w.answers[0]
+		w.answers = w.answers[1:]
+		say()
 	}
 }
 
@@ -70,7 +84,7 @@ func (w *World) phoneReads(a *Account, received phone.Received, message *stanza.
 	case received.Kind == phone.KindSenderKey:
 		return // brings a key, and nothing for a person
 	case stanza.Text(message, "category") == "peer":
-		w.phoneServes(a, received)
+		w.thenAnswer(func() { w.phoneServes(a, received) })
 		return
 	}
 	if len(a.Inbox) >= inboxLimit {
@@ -111,7 +125,7 @@ func (w *World) phoneReply(a *Account, message *stanza.Node, retry []stanza.Node
 	if retry != nil {
 		node.Content = retry
 	}
-	w.routeReceipt(party{a, 0}, &node)
+	w.thenAnswer(func() { w.routeReceipt(party{a, 0}, &node) })
 }
 
 // phoneAsksAgain asks the sender to encrypt a message anew, a few times at most.

@@ -169,21 +169,6 @@ func (w *World) Befriend(number, contact string) error {
 	return nil
 }
 
-// ClearFaults ends every scripted fault and lets stalled connections go on.
-func (w *World) ClearFaults() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.faults.Clear()
-	for c := range w.conns {
-		c.release()
-	}
-	for _, a := range w.people() {
-		for _, d := range a.companions() {
-			w.release(d)
-		}
-	}
-}
-
 // byPhone finds an account by number, with or without +.
 func (w *World) byPhone(number string) (*Account, error) {
 	a := w.byNumber[strings.TrimPrefix(number, "+")]

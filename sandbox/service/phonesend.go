@@ -80,7 +80,9 @@ func (w *World) phoneSends(a *Account, chat types.JID, id string, message *waE2E
 	if err := a.Phone.Remember(id, chat, message); err != nil {
 		return err
 	}
-	if result := w.routeMessage(party{a, 0}, &node); result.code != 0 {
+	result := w.routeMessage(party{a, 0}, &node)
+	w.phonesAnswer()
+	if result.code != 0 {
 		return fmt.Errorf("message to %s: %w", chat, stanza.Refuse(result.code))
 	}
 	return nil
@@ -99,11 +101,15 @@ func (w *World) composeDirect(a *Account, chat types.JID, message *waE2E.Message
 }
 
 // composeGroup encrypts a message under the phone's sender key, and that key
-// for each device of the group.
+// for each device of the group. It encrypts nothing for a group that refuses
+// the message: that would use up one-time keys of others, and the sender key.
 func (w *World) composeGroup(a *Account, chat types.JID, message *waE2E.Message) (stanza.Node, error) {
 	g, ok := w.groups.Get(chat)
 	if !ok {
 		return stanza.Node{}, fmt.Errorf("%w: %s", ErrUnknownGroup, chat)
+	}
+	if code := g.MayPost(a.LID); code != 0 {
+		return stanza.Node{}, fmt.Errorf("message to %s: %w", chat, stanza.Refuse(code))
 	}
 	shared, key, err := a.Phone.EncryptGroup(chat, message)
 	if err != nil {

@@ -107,8 +107,7 @@ func (w *World) communityPictures(c *call, request *stanza.Node) ([]stanza.Node,
 }
 
 // iqSetPicture changes or removes the asker's own picture, or that of a group
-// whose information the asker may edit: any member's, or an admin's when it is
-// locked. 406 means that the content is no JPEG.
+// whose information the asker may edit. 406 means that the content is no JPEG.
 func (w *World) iqSetPicture(c *call) ([]stanza.Node, *stanza.Error) {
 	a := c.device.Account
 	target, ok := stanza.JID(c.iq, "target")
@@ -122,9 +121,8 @@ func (w *World) iqSetPicture(c *call) ([]stanza.Node, *stanza.Error) {
 	if !ok {
 		return nil, stanza.Refuse(404)
 	}
-	member, in := g.Member(a.LID)
-	if !in || g.Locked && !member.Role.Admin() {
-		return nil, stanza.Refuse(403)
+	if refusal := w.groups.MayEditInfo(a.person(), target); refusal != nil {
+		return nil, refusal
 	}
 	return w.changePicture(c, g.JID.String(), func(change stanza.Node) { w.announceGroupPicture(g, a, change) })
 }

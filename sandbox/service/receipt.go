@@ -28,6 +28,7 @@ func (w *World) receiveReceipt(c *connection, node *stanza.Node) {
 		d.settle("message", id, participant)
 	}
 	w.routeReceipt(party{d.Account, d.ID}, node)
+	w.phonesAnswer()
 }
 
 // receiptIDs are the messages a receipt is about.

@@ -1,9 +1,11 @@
 package service
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
+	mathrand "math/rand/v2"
 	"slices"
 	"time"
 
@@ -18,13 +20,29 @@ import (
 
 // stateVersion is the layout of the state file. A file of another version is
 // refused: a sandbox is cheap to make anew, a half-understood one is not.
-const stateVersion = 1
+const stateVersion = 2
 
-// state is the world as the state file holds it. Connections, faults and
-// counts are of the moment and are not kept.
+// Snapshot is the world's lasting state at one moment.
+type Snapshot struct {
+	// Sequence grows with every snapshot: of two of one world, the one with the
+	// larger number is the later.
+	Sequence uint64
+	// State is JSON. It names media by the hash of their content.
+	State []byte
+	// Blobs is the content of media by its hash, in hexadecimal. A snapshot that
+	// is not Full has none.
+	Blobs map[string][]byte
+	// Full snapshots are to survive a crash of the machine. Others are taken
+	// between them, before a change is acknowledged, to survive the process.
+	Full bool
+}
+
+// state is the world as JSON. Connections, faults and counts are of the moment
+// and are not kept.
 type state struct {
 	Version  int             `json:"version"`
 	NextID   uint64          `json:"next_id"`
+	Runs     uint64          `json:"runs,omitempty"`
 	Accounts []accountState  `json:"accounts"`
 	Groups   json.RawMessage `json:"groups"`
 	Media    json.RawMessage `json:"media"`
@@ -69,8 +87,25 @@ type deviceState struct {
 	Linked     time.Time     `json:"linked"`
 	LastSeen   time.Time     `json:"last_seen"`
 	Introduced bool          `json:"introduced,omitempty"`
-	Keys       DeviceKeys    `json:"keys"`
+	Keys       keysState     `json:"keys"`
 	Queue      []queuedState `json:"queue,omitempty"`
+}
+
+// keysState is DeviceKeys with keys that JSON writes as base64; arrays of bytes
+// it would write as lists of numbers.
+type keysState struct {
+	Registration uint32         `json:"registration"`
+	Type         byte           `json:"type"`
+	Identity     []byte         `json:"identity"`
+	SignedID     uint32         `json:"signed_id"`
+	SignedKey    []byte         `json:"signed_key"`
+	SignedSig    []byte         `json:"signed_sig"`
+	OneTime      []oneTimeState `json:"one_time,omitempty"`
+}
+
+type oneTimeState struct {
+	ID  uint32 `json:"id"`
+	Key []byte `json:"key"`
 }
 
 type queuedState struct {
@@ -81,32 +116,42 @@ type queuedState struct {
 	Node        []byte    `json:"node"` // in WhatsApp's binary form, which keeps attribute types
 }
 
-// Snapshot writes the world's lasting state as JSON.
-func (w *World) Snapshot() ([]byte, error) {
+// Snapshot takes a full snapshot of the world.
+func (w *World) Snapshot() (Snapshot, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.snapshot()
+	return w.snapshot(true)
 }
 
 // snapshot is Snapshot for callers that hold the lock.
-func (w *World) snapshot() ([]byte, error) {
+func (w *World) snapshot(full bool) (Snapshot, error) {
 	groups, err := w.groups.Snapshot()
 	if err != nil {
-		return nil, fmt.Errorf("groups: %w", err)
+		return Snapshot{}, fmt.Errorf("groups: %w", err)
 	}
-	blobs, err := w.media.Snapshot()
+	index, blobs, err := w.media.Snapshot()
 	if err != nil {
-		return nil, fmt.Errorf("media: %w", err)
+		return Snapshot{}, fmt.Errorf("media: %w", err)
 	}
-	out := state{Version: stateVersion, NextID: w.nextID, Groups: groups, Media: blobs}
+	out := state{Version: stateVersion, NextID: w.nextID, Runs: w.runs, Groups: groups, Media: index}
 	for _, a := range w.people() {
 		saved, err := saveAccount(a)
 		if err != nil {
-			return nil, fmt.Errorf("account %s: %w", a.PN.User, err)
+			return Snapshot{}, fmt.Errorf("account %s: %w", a.PN.User, err)
 		}
 		out.Accounts = append(out.Accounts, saved)
 	}
-	return json.Marshal(out)
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("write state: %w", err)
+	}
+	w.saved = len(raw)
+	w.sequence++
+	snapshot := Snapshot{Sequence: w.sequence, State: raw, Full: full}
+	if full {
+		snapshot.Blobs = blobs
+	}
+	return snapshot, nil
 }
 
 func saveAccount(a *Account) (accountState, error) {
@@ -144,7 +189,7 @@ func saveDevices(devices map[uint16]*Device) ([]deviceState, error) {
 		d := devices[id]
 		saved := deviceState{
 			ID: d.ID, Noise: d.Noise[:], Identity: d.Identity[:], KeyIndex: d.KeyIndex, Platform: d.Platform,
-			Linked: d.Linked, LastSeen: d.LastSeen, Introduced: d.Introduced, Keys: d.Keys,
+			Linked: d.Linked, LastSeen: d.LastSeen, Introduced: d.Introduced, Keys: saveKeys(&d.Keys),
 		}
 		for _, q := range d.Queue {
 			raw, err := waBinary.Marshal(q.Node)
@@ -158,11 +203,26 @@ func saveDevices(devices map[uint16]*Device) ([]deviceState, error) {
 	return out, nil
 }
 
+func saveKeys(k *DeviceKeys) keysState {
+	out := keysState{
+		Registration: k.Registration, Type: k.Type, Identity: k.Identity[:],
+		SignedID: k.SignedID, SignedKey: k.SignedKey[:], SignedSig: k.SignedSig[:],
+	}
+	for i := range k.OneTime {
+		out.OneTime = append(out.OneTime, oneTimeState{k.OneTime[i].ID, k.OneTime[i].Key[:]})
+	}
+	return out
+}
+
+// idGap is how many ids of stanzas a restored world leaves out, since more may
+// have been given out after the snapshot was taken.
+const idGap = 1 << 20
+
 // Restore replaces the world's state by a snapshot. It is meant for a world
-// that nobody is connected to.
-func (w *World) Restore(data []byte) error {
+// that nobody is connected to. Media without content are left out.
+func (w *World) Restore(from Snapshot) error {
 	var in state
-	if err := json.Unmarshal(data, &in); err != nil {
+	if err := json.Unmarshal(from.State, &in); err != nil {
 		return fmt.Errorf("read state: %w", err)
 	}
 	if in.Version != stateVersion {
@@ -171,7 +231,9 @@ func (w *World) Restore(data []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.empty()
-	w.nextID = in.NextID
+	w.nextID = in.NextID + idGap
+	w.runs = in.Runs + 1
+	w.reseed()
 	for _, saved := range in.Accounts {
 		a, err := w.loadAccount(saved)
 		if err != nil {
@@ -183,10 +245,27 @@ func (w *World) Restore(data []byte) error {
 	if err := w.groups.Restore(in.Groups); err != nil {
 		return fmt.Errorf("groups: %w", err)
 	}
-	if err := w.media.Restore(in.Media); err != nil {
+	lost, err := w.media.Restore(in.Media, from.Blobs)
+	if err != nil {
 		return fmt.Errorf("media: %w", err)
 	}
+	if lost > 0 {
+		w.log.Warn().Int("blobs", lost).Msg("Media of the saved state are gone")
+	}
 	return nil
+}
+
+// reseed gives each run of a world with a seed random numbers of its own: the
+// ids of messages, among other things, must not come again.
+func (w *World) reseed() {
+	source, ok := w.random.(*mathrand.ChaCha8)
+	if !ok || w.opts.Seed == 0 {
+		return
+	}
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:8], w.opts.Seed)
+	binary.LittleEndian.PutUint64(key[8:16], w.runs)
+	source.Seed(key)
 }
 
 func (w *World) loadAccount(in accountState) (*Account, error) {
@@ -229,10 +308,14 @@ func loadDevice(a *Account, in deviceState) (*Device, error) {
 	if len(in.Noise) != 32 || len(in.Identity) != 32 {
 		return nil, fmt.Errorf("keys must have 32 bytes")
 	}
+	keys, err := loadKeys(in.Keys)
+	if err != nil {
+		return nil, err
+	}
 	d := &Device{
 		ID: in.ID, Account: a, Noise: [32]byte(in.Noise), Identity: [32]byte(in.Identity),
 		KeyIndex: in.KeyIndex, Platform: in.Platform, Linked: in.Linked, LastSeen: in.LastSeen,
-		Introduced: in.Introduced, Keys: in.Keys,
+		Introduced: in.Introduced, Keys: keys,
 	}
 	for _, q := range in.Queue {
 		node, err := unmarshalNode(q.Node)
@@ -242,6 +325,23 @@ func loadDevice(a *Account, in deviceState) (*Device, error) {
 		d.Queue = append(d.Queue, Queued{Class: q.Class, ID: q.ID, Participant: q.Participant, At: q.At, Node: node})
 	}
 	return d, nil
+}
+
+func loadKeys(in keysState) (DeviceKeys, error) {
+	if len(in.Identity) != 32 || len(in.SignedKey) != 32 || len(in.SignedSig) != 64 {
+		return DeviceKeys{}, fmt.Errorf("uploaded keys have the wrong size")
+	}
+	out := DeviceKeys{
+		Registration: in.Registration, Type: in.Type, Identity: [32]byte(in.Identity),
+		SignedID: in.SignedID, SignedKey: [32]byte(in.SignedKey), SignedSig: [64]byte(in.SignedSig),
+	}
+	for _, key := range in.OneTime {
+		if len(key.Key) != 32 {
+			return DeviceKeys{}, fmt.Errorf("one-time key %d has the wrong size", key.ID)
+		}
+		out.OneTime = append(out.OneTime, PreKey{ID: key.ID, Key: [32]byte(key.Key)})
+	}
+	return out, nil
 }
 
 // unmarshalNode reads a node; whatsmeow's decoder panics on some broken input,
@@ -266,26 +366,32 @@ func orEmpty[K comparable, V any](m map[K]V) map[K]V {
 	return m
 }
 
-// Save hands the state to Options.Persist, if there is one.
+// Save hands a full snapshot to Options.Persist, if there is one. The world
+// goes on while it is written.
 func (w *World) Save() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.save()
-}
-
-// save is Save for callers that hold the lock.
-func (w *World) save() error { return w.write(true) }
-
-func (w *World) write(durable bool) error {
 	if w.opts.Persist == nil {
 		return nil
 	}
-	snapshot, err := w.snapshot()
+	snapshot, err := w.Snapshot()
 	if err != nil {
 		return err
 	}
-	w.saved = len(snapshot)
-	return w.opts.Persist(snapshot, durable)
+	return w.opts.Persist(snapshot)
+}
+
+// save is Save for callers that hold the lock: nothing else happens until the
+// snapshot is written.
+func (w *World) save() error { return w.write(true) }
+
+func (w *World) write(full bool) error {
+	if w.opts.Persist == nil {
+		return nil
+	}
+	snapshot, err := w.snapshot(full)
+	if err != nil {
+		return err
+	}
+	return w.opts.Persist(snapshot)
 }
 
 // commitLimit is the size of a state that is still written at every change.
@@ -294,6 +400,7 @@ const commitLimit = 2 << 20
 
 // commit writes the state before somebody is told that a change was made: what
 // was acknowledged survives the death of the process. The caller holds the lock.
+// A failure is left to whoever saves at intervals, who is told of a change.
 func (w *World) commit() {
 	w.touch()
 	if w.saved > commitLimit {

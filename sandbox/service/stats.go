@@ -15,6 +15,8 @@ type Stats struct {
 	ByAccount map[string]map[string]int `json:"by_account"` // by phone number
 	Unknown   []string                  `json:"unknown_stanzas"`
 	Connected int                       `json:"connected_devices"`
+	// unexpected is Unknown of all times: it outlives a Reset.
+	unexpected []string
 }
 
 func newStats() *Stats {
@@ -59,6 +61,28 @@ func (s *Stats) unknown(key string) {
 	if !slices.Contains(s.Unknown, key) {
 		s.Unknown = append(s.Unknown, key)
 	}
+	if !slices.Contains(s.unexpected, key) {
+		s.unexpected = append(s.unexpected, key)
+	}
+}
+
+// Unexpected lists the kinds of stanza that were not known, as Stats.Unknown
+// does, but since the world was made: Reset does not shorten it, so that a
+// harness can still tell at the end. Kinds that were forgiven are left out.
+func (w *World) Unexpected() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.stats.unexpected)
+}
+
+// Forgive takes a kind of stanza off the list of unexpected ones; it tells
+// whether it was on it.
+func (w *World) Forgive(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := len(w.stats.unexpected)
+	w.stats.unexpected = slices.DeleteFunc(w.stats.unexpected, func(k string) bool { return k == key })
+	return len(w.stats.unexpected) < before
 }
 
 // stanzaKey names a kind of stanza.

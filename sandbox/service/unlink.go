@@ -9,7 +9,8 @@ import (
 )
 
 // Unlink logs companions of a phone out, as its user does in "Linked devices":
-// one of them, by its JID of either kind, or with nil all of them.
+// one of them, by its JID of either kind, or with nil all of them, those that
+// are just being linked included.
 //
 // Errors: ErrUnknownPhone, ErrUnknownDevice.
 func (w *World) Unlink(number string, device *types.JID) error {
@@ -26,15 +27,30 @@ func (w *World) Unlink(number string, device *types.JID) error {
 			return fmt.Errorf("%w: %s on %s", ErrUnknownDevice, device, number)
 		}
 		devices = []*Device{d}
+	} else {
+		w.dropUnconfirmed(a)
 	}
 	for _, d := range devices {
 		w.removeDevice(d)
 	}
-	w.touch()
+	w.commit()
 	return nil
 }
 
-// iqRemoveCompanion lets a companion log out itself or another of its account.
+// dropUnconfirmed makes the credentials void that clients have got and not
+// confirmed.
+func (w *World) dropUnconfirmed(a *Account) {
+	for c := range w.conns {
+		if l := c.linking; l != nil && l.device != nil && a.Unconfirmed[l.device.ID] == l.device {
+			w.voidLink(c, fmt.Errorf("%w: the phone's user unlinked it", ErrLinkLost))
+		}
+	}
+	clear(a.Unconfirmed)
+}
+
+// iqRemoveCompanion lets a companion log itself out. That is all that clients
+// ask for (whatsmeow's Logout, Baileys' logout); that companions may not log
+// out one another is reconstructed from there being no such button in them.
 func (w *World) iqRemoveCompanion(c *call) ([]stanza.Node, *stanza.Error) {
 	remove := stanza.Child(c.iq, "remove-companion-device")
 	if remove == nil {
@@ -44,24 +60,26 @@ func (w *World) iqRemoveCompanion(c *call) ([]stanza.Node, *stanza.Error) {
 	if !ok {
 		return nil, stanza.Refuse(400)
 	}
-	if w.account(jid) != c.device.Account {
+	d := c.device
+	switch {
+	case w.account(jid) != d.Account:
+		return nil, stanza.Refuse(403)
+	case jid.Device == 0:
+		return nil, stanza.Refuse(405) // the phone is not a companion
+	case d.Account.Devices[jid.Device] == nil:
+		return nil, stanza.Refuse(404)
+	case jid.Device != d.ID:
 		return nil, stanza.Refuse(403)
 	}
-	if jid.Device == 0 {
-		return nil, stanza.Refuse(405) // the phone is not a companion
-	}
-	d := w.device(jid)
-	if d == nil {
-		return nil, stanza.Refuse(404)
-	}
+	w.dropDevice(d)
 	c.then(func() {
-		if d == c.device && d.conn != nil {
+		if d.conn != nil {
 			// It knows: whatsmeow's Logout promises no event for one's own doing.
 			d.conn.retire()
 			d.conn = nil
 			w.wentOffline(d)
 		}
-		w.removeDevice(d)
+		w.announceDevice(d, "remove")
 		w.touch()
 	})
 	return nil, nil
@@ -70,17 +88,19 @@ func (w *World) iqRemoveCompanion(c *call) ([]stanza.Node, *stanza.Error) {
 // removeDevice ends a companion's link: its connection, what waits for it, and
 // its place in everybody's device lists.
 func (w *World) removeDevice(d *Device) {
-	if d.Account.Devices[d.ID] != d {
-		return // another request was faster
-	}
-	delete(d.Account.Devices, d.ID)
-	d.Queue, d.held = nil, nil
+	w.dropDevice(d)
 	if d.conn != nil {
 		d.conn.finish(deviceRemoved())
 		d.conn = nil
 		w.wentOffline(d)
 	}
 	w.announceDevice(d, "remove")
+}
+
+// dropDevice takes a companion, and what waits for it, off its account.
+func (w *World) dropDevice(d *Device) {
+	delete(d.Account.Devices, d.ID)
+	d.Queue, d.held = nil, nil
 }
 
 // deviceRemoved ends the stream of a client whose credentials are void.

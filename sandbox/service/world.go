@@ -42,12 +42,12 @@ type Options struct {
 	Log zerolog.Logger
 	// MediaHost is the host:port that media_conn names for uploads and downloads.
 	MediaHost string
-	// Persist, when set, writes the state, and is called under the world's lock:
-	// before a client is told of a link, so that a device it believes in
-	// survives a crash of the service; and before a change of groups or a message
-	// is acknowledged, while the state is small. durable asks to survive a crash
-	// of the machine too.
-	Persist func(state []byte, durable bool) error
+	// Persist, when set, writes a snapshot. It is called under the world's lock
+	// before a client is told of a link, so that a device it believes in survives
+	// a crash of the service, and, while the state is small, before a change of
+	// groups or a message is acknowledged; and without the lock by Save. A later
+	// snapshot may therefore come first, and an earlier one must not replace it.
+	Persist func(Snapshot) error
 }
 
 // World is the service's whole state.
@@ -66,11 +66,18 @@ type World struct {
 	codeLinks map[string]*codeLink   // unlinked sockets that asked for a phone code, by number
 	hellos    map[string][]time.Time // when codes were asked for, by number
 	conns     map[*connection]struct{}
-	nextID    uint64
-	changed   chan struct{} // closed at the next change; nil while nobody waits
-	handlers  map[string]iqHandler
+	// epoch counts the resets: what began in an earlier one has no part in the
+	// world of today.
+	epoch uint64
+	// answers are what the simulated phones have yet to say; see phonesAnswer.
+	answers  []func()
+	nextID   uint64
+	changed  chan struct{} // closed at the next change; nil while nobody waits
+	handlers map[string]iqHandler
 
-	saved      int // size of the state when it was last written, in bytes
+	saved      int    // size of the last snapshot's state, in bytes
+	sequence   uint64 // number of the last snapshot
+	runs       uint64 // how often the state was restored
 	closed     bool
 	background sync.WaitGroup // connections and delayed work
 	ctx        context.Context
@@ -93,8 +100,8 @@ func New(opts Options) (*World, error) {
 	w := &World{
 		opts: opts, random: source, log: opts.Log, ctx: ctx, cancel: cancel,
 		conns: map[*connection]struct{}{},
-		media: media.NewStore(),
 	}
+	w.media = media.NewStore(opts.Now, w.mediaChanged)
 	w.faults = fault.NewSet(source)
 	w.handlers = w.iqTable()
 	w.empty()
@@ -110,20 +117,33 @@ func (w *World) empty() {
 	w.codeLinks = map[string]*codeLink{}
 	w.hellos = map[string][]time.Time{}
 	w.groups = group.NewRegistry(directory{w}, w.opts.Now, w.random)
-	w.stats = newStats()
+	fresh := newStats()
+	if w.stats != nil {
+		fresh.unexpected = w.stats.unexpected
+	}
+	w.stats = fresh
+	w.answers = nil
 	w.faults.Clear()
 	w.media.Clear()
 }
 
-// Reset closes every connection and empties the world.
+// Reset closes every connection and empties the world. Whoever waits for a link
+// hears of ErrLinkLost; requests that were read and not answered yet, delayed
+// ones too, are dropped.
 func (w *World) Reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.epoch++
 	for c := range w.conns {
+		w.withdrawLink(c)
+		if c.device != nil && c.device.conn == c {
+			c.device.conn = nil
+		}
 		c.close()
 	}
 	w.empty()
-	w.touch()
+	w.saved = 0 // the empty world is small enough to be written at once
+	w.commit()
 }
 
 // Close ends every connection and waits for their goroutines.
@@ -149,11 +169,15 @@ func (w *World) Changed() <-chan struct{} {
 	return w.changed
 }
 
-// Faults is the world's set of scripted faults; it locks itself.
-func (w *World) Faults() *fault.Set { return w.faults }
-
 // Media is the world's blob store; it locks itself.
 func (w *World) Media() *media.Store { return w.media }
+
+// mediaChanged notes an upload or a deletion by HTTP.
+func (w *World) mediaChanged() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.touch()
+}
 
 // enter counts one more connection in, unless the world is closed.
 func (w *World) enter() bool {
@@ -174,11 +198,12 @@ func (w *World) touch() {
 }
 
 // later runs do, under the lock, once the delay has passed, unless the world
-// was closed before. The caller holds the lock.
+// was closed or reset before. The caller holds the lock.
 func (w *World) later(delay time.Duration, do func()) {
 	if w.closed {
 		return
 	}
+	epoch := w.epoch
 	w.background.Add(1)
 	go func() {
 		defer w.background.Done()
@@ -189,7 +214,10 @@ func (w *World) later(delay time.Duration, do func()) {
 		case <-timer.C:
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			do()
+			if w.epoch == epoch {
+				do()
+				w.touch()
+			}
 		}
 	}()
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 
@@ -123,12 +124,30 @@ func TestOtherKindsOfJID(t *testing.T) {
 
 // No characters, of which the last is padding: whatsmeow's decoder panics here.
 func TestPackedTextOfNothing(t *testing.T) {
-	got, err := decodeNode([]byte{248, 3, 19, 255, 0x80, 4}, &dictionary3)
+	got, err := decodeNode([]byte{248, 3, 19, 4, 255, 0x80}, &dictionary3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Attrs[""] != "type" {
+	if text, ok := got.Attrs["type"]; !ok || text != "" {
 		t.Errorf("got %v", got.Attrs)
+	}
+}
+
+// What could not be written is not read either: it would be passed on to others.
+func TestUnwritableIsNotRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"JID without a server":         {[]byte{248, 3, 19, 4, 250, 0, 252, 0}, errEmptyJID},
+		"content of a JID without one": {[]byte{248, 2, 19, 250, 0, 252, 0}, errEmptyJID},
+		"attribute without a name":     {[]byte{248, 3, 19, 252, 0, 4}, errNoName},
+		"attribute named by nothing":   {[]byte{248, 3, 19, 255, 0x80, 4}, errNoName},
+		"too many attributes":          {append([]byte{249, 0x40, 1, 19}, bytes.Repeat([]byte{4}, 1<<14)...), errManyAttr},
+	} {
+		if got, err := decodeNode(test.data, &dictionary3); !errors.Is(err, test.want) {
+			t.Errorf("%s: read %v, %v", name, got, err)
+		}
 	}
 }
 

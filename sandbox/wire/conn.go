@@ -27,6 +27,10 @@ const settle = 60 * time.Millisecond
 // held no readable node. The connection can go on being used.
 var ErrMalformed = errors.New("malformed node")
 
+// ErrUnwritable is wrapped by WriteNode's error when a node has no form on the
+// wire. Nothing was sent, and the connection can go on being used.
+var ErrUnwritable = errors.New("unwritable node")
+
 // Upgrade turns a request into the websocket that Accept wants: of any origin,
 // because clients claim WhatsApp's own, and uncompressed, because ciphertext
 // does not compress and compressors cost memory. On failure the response has
@@ -139,18 +143,18 @@ func (c *Conn) ReadNode(ctx context.Context) (*waBinary.Node, error) {
 
 // WriteNode sends a node as one frame in one websocket message, because
 // whatsmeow cannot put together a frame that is split over two. A node that
-// cannot be encoded, and a ctx that ends before anything was sent, leave the
-// connection usable; after any other error it is closed.
+// cannot be encoded (ErrUnwritable), and a ctx that ends before anything was
+// sent, leave the connection usable; after any other error it is closed.
 //
 // The first node to an old client waits until the client is ready for it.
 func (c *Conn) WriteNode(ctx context.Context, node waBinary.Node) error {
 	plaintext, err := encodeNode(node, c.dictionary)
 	if err != nil {
-		return fmt.Errorf("encode node: %w", err)
+		return fmt.Errorf("%w: %w", ErrUnwritable, err)
 	}
 	frame, err := newFrame(len(plaintext) + tagSize)
 	if err != nil {
-		return fmt.Errorf("encode <%s>: %w", node.Tag, err)
+		return fmt.Errorf("%w: <%s>: %w", ErrUnwritable, node.Tag, err)
 	}
 	if err := c.waitQuiet(ctx); err != nil {
 		return fmt.Errorf("send <%s>: %w", node.Tag, err)

@@ -18,11 +18,16 @@ const (
 	// memory each is many times the few bytes it takes on the wire. A full
 	// upload of pre-keys has some four thousand.
 	maxElements = 1 << 18
+	// maxAttributes bounds those of one node; real ones have less than thirty.
+	maxAttributes = 1 << 10
 )
 
 var (
 	errNotText  = errors.New("expected text")
 	errNoNode   = errors.New("node without a tag")
+	errNoName   = errors.New("attribute without a name")
+	errEmptyJID = errors.New("a JID without a server")
+	errManyAttr = fmt.Errorf("more than %d attributes", maxAttributes)
 	errTooDeep  = fmt.Errorf("nodes nested more than %d deep", maxDepth)
 	errTooLarge = fmt.Errorf("more than %d nodes and attributes", maxElements)
 )
@@ -34,7 +39,8 @@ var (
 //
 // whatsmeow's decoder is not used because it trusts its input: it panics on
 // some malformed nodes and overflows the stack on deeply nested ones, and it
-// knows one dictionary only.
+// knows one dictionary only. Nor may a node be read that could not be written:
+// much of what one client sends is passed on to others.
 func decodeNode(data []byte, dict *dictionary) (*waBinary.Node, error) {
 	d := &decoder{data: data, dict: dict}
 	node, err := d.node(0)
@@ -93,11 +99,17 @@ func (d *decoder) attributes(n int) (waBinary.Attrs, error) {
 	if n == 0 {
 		return nil, nil
 	}
+	if n > maxAttributes {
+		return nil, errManyAttr
+	}
 	attrs := make(waBinary.Attrs, n)
 	for range n {
 		name, err := d.text()
 		if err != nil {
 			return nil, fmt.Errorf("attribute name: %w", err)
+		}
+		if name == "" {
+			return nil, errNoName
 		}
 		if attrs[name], err = d.value(); err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", name, err)
@@ -241,6 +253,9 @@ func (d *decoder) jidPair() (types.JID, error) {
 	server, err := d.text()
 	if err != nil {
 		return types.EmptyJID, fmt.Errorf("server of a JID: %w", err)
+	}
+	if server == "" {
+		return types.EmptyJID, errEmptyJID
 	}
 	return types.NewJID(name, server), nil
 }

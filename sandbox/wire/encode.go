@@ -2,7 +2,6 @@ package wire
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -32,8 +31,6 @@ func encodeNode(node waBinary.Node, version byte) ([]byte, error) {
 	return data, nil
 }
 
-var errEmptyJID = errors.New("a JID without a server")
-
 // checkNode finds what cannot be encoded. whatsmeow's encoder panics on some
 // of it and writes nonsense for the rest.
 func checkNode(node *waBinary.Node, depth int) error {
@@ -48,7 +45,7 @@ func checkNode(node *waBinary.Node, depth int) error {
 	}
 	for name, value := range node.Attrs {
 		if name == "" {
-			return fmt.Errorf("<%s>: attribute without a name", node.Tag)
+			return fmt.Errorf("<%s>: %w", node.Tag, errNoName)
 		}
 		if err := checkValue(value); err != nil {
 			return fmt.Errorf("<%s>: attribute %s: %w", node.Tag, name, err)
