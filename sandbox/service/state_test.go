@@ -116,7 +116,7 @@ func TestAppStateAfterASetBack(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	srv = setBack(t, srv, a, file, older)
+	setBack(t, srv, a, file, older)
 	if err := mute(true); err == nil {
 		t.Fatal("a patch on what the service does not have was accepted")
 	}
