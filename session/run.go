@@ -211,7 +211,7 @@ func (r *run) dial(a *attempt) error {
 	a.abandoned = true
 	a.end()
 	go func() {
-		_ = <-made // nobody waits for the outcome any more
+		<-made //nolint:errcheck // nobody waits for the outcome any more
 		r.client.Disconnect()
 	}()
 	return r.ctx.Err()
