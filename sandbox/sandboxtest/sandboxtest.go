@@ -23,13 +23,22 @@ import (
 //
 //nolint:gochecknoglobals // the process-wide half of a process-wide variable
 var identity = sync.OnceValues(func() (*wire.Identity, error) {
-	var quiet logger.Loggable = quietLogger{}
-	logger.Setup(&quiet)
+	Quiet()
 	made, err := wire.NewIdentity(rand.Reader, time.Now())
 	if err == nil {
 		whatsmeow.WACertPubKey = made.RootPublic()
 	}
 	return made, err
+})
+
+// Quiet silences libsignal for the rest of the process, once. Starting a sandbox
+// does it; tests that make keys without one call it in their TestMain, since
+// libsignal reads its logger without a lock.
+//
+//nolint:gochecknoglobals // the logger is process-wide
+var Quiet = sync.OnceFunc(func() {
+	var quiet logger.Loggable = quietLogger{}
+	logger.Setup(&quiet)
 })
 
 // quietLogger replaces libsignal's, which prints to standard output and is set
