@@ -146,6 +146,7 @@ func TestControl(t *testing.T) {
 	}
 	sandboxtest.Wait(t, client, "being connected", func(*events.Connected) bool { return true })
 	api.groups(client)
+	client.Disconnect() // it would come back, and be told that it is nobody's
 	api.call("POST", "/reset", "", 200)
 	if phones := api.call("GET", "/phones", "", 200)["phones"]; len(phones.([]any)) != 0 {
 		t.Errorf("after a reset there are %v", phones)
