@@ -69,7 +69,7 @@ func TestSessionsAreCreatedAndListed(t *testing.T) {
 	r.call(http.MethodPost, sessions, object{"id": "a b"}).refused(http.StatusUnprocessableEntity, "invalid", "id")
 	r.call(http.MethodPost, sessions, object{"identity": "x"}).refused(http.StatusUnprocessableEntity, "invalid", "identity")
 	for i := range 3 {
-		r.call(http.MethodPost, sessions, object{"id": fmt.Sprintf("z%d", i)}).status(http.StatusCreated)
+		r.call(http.MethodPost, sessions, object{"id": fmt.Sprintf("zzzzzzzzzzzz%d", i)}).status(http.StatusCreated)
 	}
 	var ids []string
 	cursor := ""
@@ -85,17 +85,17 @@ func TestSessionsAreCreatedAndListed(t *testing.T) {
 			break
 		}
 	}
-	if len(ids) != 5 || ids[4] != "z2" {
+	if len(ids) != 5 || ids[4] != "zzzzzzzzzzzz2" {
 		t.Errorf("listed %v", ids)
 	}
 	r.call(http.MethodGet, sessions+"?limit=1001", nil).refused(http.StatusUnprocessableEntity, "invalid", "limit")
-	if gone := r.call(http.MethodDelete, sessions+"/z0", nil).status(http.StatusOK); gone.body["success"] != true || gone.body["logged_out"] != true {
+	if gone := r.call(http.MethodDelete, sessions+"/zzzzzzzzzzzz0", nil).status(http.StatusOK); gone.body["success"] != true || gone.body["logged_out"] != true {
 		t.Errorf("deleting a session that was never linked: %s", gone.raw)
 	}
 	if made := r.call(http.MethodPost, sessions, nil).status(http.StatusCreated); made.text("id") == "" {
 		t.Errorf("a session without a body: %s", made.raw)
 	}
-	r.call(http.MethodGet, sessions+"/z0", nil).refused(http.StatusNotFound, "session_not_found", "")
+	r.call(http.MethodGet, sessions+"/zzzzzzzzzzzz0", nil).refused(http.StatusNotFound, "session_not_found", "")
 }
 
 func TestBoundTokenSeesItsSessionOnly(t *testing.T) {
