@@ -16,6 +16,8 @@ func statusOf(code fault.Code) int {
 		return http.StatusUnprocessableEntity
 	case fault.TooLarge:
 		return http.StatusRequestEntityTooLarge
+	case fault.UnsupportedMedia:
+		return http.StatusUnsupportedMediaType
 	case fault.Unauthenticated:
 		return http.StatusUnauthorized
 	case fault.Forbidden, fault.NotInGroup, fault.NotAdmin:
@@ -24,12 +26,15 @@ func statusOf(code fault.Code) int {
 		return http.StatusNotFound
 	case fault.MethodNotAllowed:
 		return http.StatusMethodNotAllowed
-	case fault.Conflict, fault.SessionExists, fault.SessionNotLinked, fault.SessionLinked, fault.DescriptionConflict:
+	case fault.Conflict, fault.SessionExists, fault.SessionNotLinked, fault.SessionLinked, fault.DescriptionConflict,
+		fault.GroupFull, fault.AlreadyMember:
 		return http.StatusConflict
 	case fault.RateLimited:
 		return http.StatusTooManyRequests
-	case fault.Rejected:
+	case fault.Rejected, fault.InviteInvalid:
 		return http.StatusUnprocessableEntity
+	case fault.InviteRevoked:
+		return http.StatusGone
 	case fault.NoAnswer, fault.OutcomeUnknown:
 		return http.StatusGatewayTimeout
 	case fault.SessionNotConnected, fault.Unavailable:

@@ -15,11 +15,12 @@ import (
 func TestEveryCodeHasAStatus(t *testing.T) {
 	t.Parallel()
 	want := map[fault.Code]int{
-		fault.Malformed: 400, fault.Invalid: 422, fault.TooLarge: 413, fault.Unauthenticated: 401, fault.Forbidden: 403,
+		fault.Malformed: 400, fault.Invalid: 422, fault.TooLarge: 413, fault.UnsupportedMedia: 415, fault.Unauthenticated: 401, fault.Forbidden: 403,
 		fault.NotFound: 404, fault.MethodNotAllowed: 405, fault.Conflict: 409,
 		fault.SessionNotFound: 404, fault.SessionExists: 409, fault.SessionNotLinked: 409, fault.SessionLinked: 409,
 		fault.SessionNotConnected: 503,
 		fault.GroupNotFound:       404, fault.NotInGroup: 403, fault.NotAdmin: 403, fault.DescriptionConflict: 409,
+		fault.InviteRevoked: 410, fault.InviteInvalid: 422, fault.GroupFull: 409, fault.AlreadyMember: 409,
 		fault.RateLimited: 429, fault.Rejected: 422, fault.NoAnswer: 504, fault.OutcomeUnknown: 504,
 		fault.Unavailable: 503, fault.Internal: 500,
 	}

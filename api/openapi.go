@@ -19,7 +19,9 @@ const (
 func newHuma(app *fiber.App, version string) huma.API {
 	config := huma.DefaultConfig("Muster", version)
 	config.Info.Description = "Runs the groups of linked WhatsApp accounts. Times are UNIX seconds. " +
-		"People may be named by phone JID, LID or E.164 number. Errors are RFC 9457 problem documents with a stable code."
+		"People may be named by phone JID, LID or E.164 number. Errors are RFC 9457 problem documents with a stable code. " +
+		"Answers for which WhatsApp was asked tell what is left of the session's pace: X-RateLimit-Resource (read or write), " +
+		"X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset (in seconds); 429 comes with Retry-After."
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	// Every operation is documented with huma's error type; ours stands for it.
 	config.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[ProblemDocument]())

@@ -13,9 +13,11 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"muster/internal/auth"
+	"muster/internal/idempotency"
 )
 
 // Options is what a server needs.
@@ -31,6 +33,10 @@ type Options struct {
 	// none to wait for.
 	Progress func() Progress
 	Limits   Limits
+	// Keys are those of repeatable requests; without them, no request is.
+	Keys *idempotency.Keys
+	// Metrics are shown at /metrics; nil shows none.
+	Metrics prometheus.Gatherer
 }
 
 // Limits bound what one request may take.
@@ -119,6 +125,8 @@ func New(o Options) (*Server, error) {
 	s.app.Get("/readyz", s.ready)
 	s.app.Use(s.authenticate, readableText)
 	s.app.Use("/api/v1/sessions/:"+sessionParam, guardSession)
+	s.app.Use(apiPrefix, showPace, s.repeatable)
+	s.mountMetrics(o.Metrics)
 	s.huma = newHuma(s.app, o.Version)
 	if err := s.mountDocs(); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 
@@ -20,9 +21,12 @@ type CreateRequest struct {
 	// refused; an empty list makes a group of one.
 	Participants []string
 	OnPrivate    OnPrivate
-	// Settings are the modes that the group is to have; those not given are
+	// Settings are those that the group is to have; those not given are
 	// WhatsApp's defaults.
-	Settings Settings
+	Settings SettingsChange
+	// Community is the JID of the community that the group is to be part of; the
+	// session's account must be its admin. Empty is none.
+	Community string
 }
 
 // Validate checks everything that can be checked without WhatsApp.
@@ -44,8 +48,21 @@ func (r CreateRequest) parse() ([]address.Entry, error) {
 	if err := r.Settings.Validate(); err != nil {
 		return nil, err
 	}
+	if _, err := r.community(); err != nil {
+		return nil, err
+	}
 	return parsePeople(r.Participants)
 }
+
+// community is the parsed JID, or empty.
+func (r CreateRequest) community() (types.JID, error) {
+	if r.Community == "" {
+		return types.EmptyJID, nil
+	}
+	return address.Group(fieldCommunity, r.Community)
+}
+
+const fieldCommunity = "community"
 
 // Created is the outcome of making a group.
 type Created struct {
@@ -79,22 +96,22 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (Created, error
 	if len(present) == 0 && slices.ContainsFunc(people, func(p person) bool { return p.absent }) {
 		return Created{}, fault.Field("participants", "none of these numbers is on WhatsApp; no group was made")
 	}
-	var info *types.GroupInfo
 	var results []Result
-	err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
-		if info, err = client.CreateGroup(ctx, req.order(jids)); err != nil {
-			return refusedCreation(err)
-		}
-		rememberNames(ctx, client, info.Participants)
-		results = settle(whatsmeow.ParticipantChangeAdd, present, others(client, info.Participants))
-		return nil
+	want := newcomer{session: req.SessionID, subject: req.Name, people: present}
+	jid, found, err := s.makeOnce(ctx, want, func() (jid types.JID, err error) {
+		jid, results, err = s.create(ctx, req, present, jids)
+		return jid, err
 	})
 	if err != nil {
 		return Created{}, err
 	}
-	created := Created{GroupJID: info.JID.String(), Results: withOthers(people, results)}
-	s.invitePrivate(ctx, invitation{req.SessionID, info.JID, req.Name}, req.OnPrivate, created.Results)
-	created.Warnings = s.ensureModes(ctx, req.SessionID, info.JID, req.Settings)
+	made, lookup := s.introduce(ctx, req.SessionID, jid, ChangeCreated)
+	if found {
+		results = s.catchUp(ctx, req.SessionID, jid, made, present)
+	}
+	created := Created{GroupJID: jid.String(), Results: withOthers(people, results)}
+	s.invitePrivate(ctx, invitation{sessionID: req.SessionID, group: jid, subject: req.Name}, req.OnPrivate, created.Results)
+	created.Warnings = s.ensureSettings(ctx, req, jid, made, lookup)
 	return created, nil
 }
 
@@ -105,6 +122,38 @@ func others(client *whatsmeow.Client, members []types.GroupParticipant) []types.
 	return slices.DeleteFunc(slices.Clone(members), func(m types.GroupParticipant) bool {
 		return own.is(pair(m.JID, m.PhoneNumber, m.LID))
 	})
+}
+
+// create has WhatsApp make the group, and returns what became of the people.
+func (s *Service) create(ctx context.Context, req CreateRequest, present []person, jids []types.JID) (group types.JID, results []Result, err error) {
+	order, err := req.order(jids)
+	if err != nil {
+		return group, nil, err
+	}
+	err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
+		info, err := client.CreateGroup(ctx, order)
+		if err != nil {
+			return refusedCreation(err, req.Community != "")
+		}
+		rememberNames(ctx, client, info.Participants)
+		group, results = info.JID, settle(whatsmeow.ParticipantChangeAdd, present, others(client, info.Participants))
+		return nil
+	})
+	return group, results, err
+}
+
+// introduce asks for a group that the account has just come into, and records
+// it. Where it cannot be asked for, the event that follows makes it known.
+func (s *Service) introduce(ctx context.Context, sessionID string, jid types.JID, kind ChangeKind) (Group, error) {
+	group, err := s.ask(ctx, sessionID, jid)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("group", jid.String()).Msg("a new group could not be read")
+		return Group{}, err
+	}
+	change := s.own(sessionID, jid, kind)
+	change.Info = &group
+	s.recorded(ctx, change)
+	return group, nil
 }
 
 // lookUp identifies the people of a new group. Its creator is a member in any
@@ -125,45 +174,67 @@ func (s *Service) lookUp(ctx context.Context, sessionID string, entries []addres
 
 // order is the request as the client sends it. The link mode cannot be given
 // at creation: the client's stanza has no place for it.
-func (r CreateRequest) order(jids []types.JID) whatsmeow.ReqCreateGroup {
-	return whatsmeow.ReqCreateGroup{
+func (r CreateRequest) order(jids []types.JID) (whatsmeow.ReqCreateGroup, error) {
+	parent, err := r.community()
+	if err != nil {
+		return whatsmeow.ReqCreateGroup{}, err
+	}
+	order := whatsmeow.ReqCreateGroup{
 		Name:          r.Name,
 		Participants:  jids,
 		MemberAddMode: types.GroupMemberAddMode(r.Settings.MemberAdd),
 		GroupMembershipApprovalMode: types.GroupMembershipApprovalMode{
 			IsJoinApprovalRequired: r.Settings.MembershipApproval == ApprovalOn,
 		},
+		GroupAnnounce:     types.GroupAnnounce{IsAnnounce: r.Settings.Announce != nil && *r.Settings.Announce},
+		GroupLocked:       types.GroupLocked{IsLocked: r.Settings.Locked != nil && *r.Settings.Locked},
+		GroupLinkedParent: types.GroupLinkedParent{LinkedParentJID: parent},
 	}
+	if seconds := r.Settings.DisappearingSeconds; seconds != nil && *seconds > 0 {
+		order.GroupEphemeral = types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: *seconds}
+	}
+	return order, nil
 }
 
-func refusedCreation(err error) error {
-	switch iqCode(err) {
-	case 401, 403:
+// refusedCreation gives the refusals of <create> their codes. In a community
+// they may be the community's.
+func refusedCreation(err error, community bool) error {
+	switch code := iqCode(err); {
+	case community && (code == 401 || code == 403):
+		return fault.New(fault.NotAdmin, "this account may not add groups to the community: it is not an admin of it, or not in it").Because(err)
+	case community && code == 404:
+		return fault.New(fault.GroupNotFound, "WhatsApp knows no such community, or a participant does not exist").Because(err)
+	case community && code == 400:
+		return fault.Field(fieldCommunity, "WhatsApp does not accept this as a community").Because(err)
+	case code == 401, code == 403:
 		return fault.New(fault.Rejected, "WhatsApp does not let this account create groups at present").Because(err)
-	case 404, 400:
+	case code == 404, code == 400:
 		return fault.New(fault.Rejected, "WhatsApp does not accept this group; a participant may not exist").Because(err)
 	}
 	return refusedSubject("name", err)
 }
 
-// ensureModes reads a new group back and sets those modes that are not as
-// asked. The group exists whatever happens here, so failures are warnings.
-func (s *Service) ensureModes(ctx context.Context, sessionID string, group types.JID, want Settings) []Warning {
-	if want == (Settings{}) {
+// ensureSettings sets those settings of a new group that are not as asked. The
+// group exists whatever happens here, so failures are warnings; lookup is why
+// the group could not be read.
+func (s *Service) ensureSettings(ctx context.Context, req CreateRequest, jid types.JID, made Group, lookup error) []Warning {
+	if req.Settings.empty() {
 		return nil
 	}
-	made, err := s.group(ctx, sessionID, group)
+	err := lookup
 	if err == nil {
-		if rest := made.Settings.differing(want); rest != (Settings{}) {
-			_, err = s.apply(ctx, sessionID, group, rest)
+		if rest := made.differing(req.Settings); !rest.empty() {
+			_, err = s.apply(ctx, req.SessionID, jid, rest)
 		}
 	}
 	if err == nil {
 		return nil
 	}
+	return []Warning{warningOf(err, "the group was made, but its settings may not be as asked: ")}
+}
+
+// warningOf makes a warning of an error.
+func warningOf(err error, beginning string) Warning {
 	failure := fault.From(err)
-	return []Warning{{
-		Field: failure.Field, Code: failure.Code,
-		Message: "the group was made, but its settings may not be as asked: " + failure.Message,
-	}}
+	return Warning{Field: failure.Field, Code: failure.Code, Message: beginning + failure.Message}
 }

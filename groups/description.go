@@ -28,7 +28,11 @@ func (r DescriptionRequest) Validate() error {
 	if err := r.Target.Validate(); err != nil {
 		return err
 	}
-	if n := utf8.RuneCountInString(r.text()); n > MaxDescription {
+	return checkDescription(r.text())
+}
+
+func checkDescription(text string) error {
+	if n := utf8.RuneCountInString(text); n > MaxDescription {
 		return fault.Field("description", "has %d characters; WhatsApp allows %d", n, MaxDescription)
 	}
 	return nil
@@ -61,30 +65,54 @@ func (s *Service) SetDescription(ctx context.Context, req DescriptionRequest) er
 	if err != nil {
 		return err
 	}
+	return s.explain(ctx, req.SessionID, group, s.setDescription(ctx, req.SessionID, group, req.prev(), req.text()))
+}
+
+// setDescription replaces the description that prev names, or whatever is
+// current.
+func (s *Service) setDescription(ctx context.Context, sessionID string, group types.JID, prev, text string) error {
+	ctx, done, err := s.exclusive(ctx, sessionID, group)
+	if err != nil {
+		return err
+	}
+	defer done()
+	so, err := s.already(ctx, sessionID, group, func(g Group) bool { return g.Topic == text })
+	if err != nil || so {
+		return err
+	}
+	current := s.group // the mirror knows; should it be behind, WhatsApp says so
 	for attempt := 1; ; attempt++ {
-		prev := req.prev()
-		if prev == "" {
-			current, err := s.group(ctx, req.SessionID, group)
+		replaces := prev
+		if replaces == "" {
+			present, err := current(ctx, sessionID, group)
 			if err != nil {
 				return err
 			}
-			prev = current.TopicID
+			replaces = present.TopicID
 		}
-		err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
-			return sendDescription(ctx, client, group, prev, req.text())
+		change := s.own(sessionID, group, ChangeDescription)
+		change.Text = text
+		err = s.write(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
+			change.TopicID = client.GenerateMessageID()
+			return sendDescription(ctx, client, group, replaces, change.TopicID, text)
 		})
-		if req.prev() == "" && attempt < descriptionAttempts && fault.Is(err, fault.DescriptionConflict) {
-			continue
+		switch {
+		case err == nil:
+			s.recorded(ctx, change)
+			return nil
+		case prev == "" && attempt < descriptionAttempts && fault.Is(err, fault.DescriptionConflict):
+			current = s.fresh
+		default:
+			return err
 		}
-		return s.explain(ctx, req.SessionID, group, err)
 	}
 }
 
 // sendDescription does what the client's SetGroupTopic does. That one cannot be
 // used: for an empty predecessor it asks for the group itself, and then misses
 // the id of a deleted description.
-func sendDescription(ctx context.Context, client *whatsmeow.Client, group types.JID, prev, text string) error {
-	node := waBinary.Node{Tag: "description", Attrs: waBinary.Attrs{"id": client.GenerateMessageID()}}
+func sendDescription(ctx context.Context, client *whatsmeow.Client, group types.JID, prev, id, text string) error {
+	node := waBinary.Node{Tag: "description", Attrs: waBinary.Attrs{"id": id}}
 	if prev != "" {
 		node.Attrs["prev"] = prev
 	}

@@ -51,6 +51,11 @@ type Group struct {
 	Community Community
 	// MyRole is the role of the session's account; empty when it is not listed.
 	MyRole Role
+	// PhotoID names the picture, as far as changes of it were seen; empty when
+	// there is none or nothing is known.
+	PhotoID string
+	// version is WhatsApp's name for the present state of the members.
+	version string
 }
 
 // Community is a group's place among communities; the zero value is a group

@@ -31,11 +31,25 @@ func (s *Service) InviteLink(ctx context.Context, req InviteLinkRequest) (link s
 	if req.Reset {
 		kind = session.Write
 	}
+	ctx, done, err := s.exclusive(ctx, req.SessionID, group)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	repeatable(ctx) // who never got the first new link needs another one
 	err = s.sessions.Do(ctx, req.SessionID, kind, func(ctx context.Context, client *whatsmeow.Client) error {
 		link, err = client.GetGroupInviteLink(ctx, group, req.Reset)
 		return refused(err)
 	})
-	return link, s.explain(ctx, req.SessionID, group, err)
+	if err != nil {
+		return "", s.explain(ctx, req.SessionID, group, err)
+	}
+	if req.Reset {
+		change := s.own(req.SessionID, group, ChangeInviteLink)
+		change.Text = link
+		s.recorded(ctx, change)
+	}
+	return link, nil
 }
 
 // OnPrivate says what to do about people whose privacy settings do not let
@@ -101,7 +115,7 @@ func (s *Service) invite(ctx context.Context, inv *invitation, to offer) error {
 				InviteCode:       proto.String(to.ticket.Code),
 				InviteExpiration: proto.Int64(to.ticket.ExpiresAt.Unix()),
 			},
-		})
+		}, whatsmeow.SendRequestExtra{ID: to.messageID})
 		return err
 	})
 }

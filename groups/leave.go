@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"muster/internal/fault"
+	"muster/internal/idempotency"
 )
 
 // LeaveRequest asks to leave one group.
@@ -19,7 +20,25 @@ func (s *Service) Leave(ctx context.Context, req LeaveRequest) error {
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
+	ctx, done, err := s.exclusive(ctx, req.SessionID, group)
+	if err != nil {
+		return err
+	}
+	defer done()
+	repeatable(ctx)
+	err = s.leave(ctx, req.SessionID, group)
+	if isAbsent(err) && idempotency.From(ctx).Resumed() {
+		err = nil // an earlier run of the same request has done it
+	}
+	if err != nil {
+		return err
+	}
+	s.recorded(ctx, s.own(req.SessionID, group, ChangeLeft))
+	return nil
+}
+
+func (s *Service) leave(ctx context.Context, sessionID string, group types.JID) error {
+	return s.write(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
 		// Not LeaveGroup, which takes an answer that refuses inside for success.
 		answer, err := client.DangerousInternals().SendGroupIQ(ctx, "set", types.GroupServerJID, waBinary.Node{
 			Tag:     "leave",

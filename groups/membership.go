@@ -119,24 +119,67 @@ func (s *Service) change(ctx context.Context, req MembershipRequest, change what
 	if err != nil {
 		return nil, err
 	}
-	present, jids := reachable(people, mode)
-	if len(present) == 0 {
-		return withOthers(people, nil), nil
+	return s.changeMembers(ctx, req.SessionID, group, people, mode, change)
+}
+
+// changeMembers performs the change on people who have been identified. Those whom
+// WhatsApp need not be asked about are answered for all the same.
+func (s *Service) changeMembers(ctx context.Context, sessionID string, group types.JID, people []person, mode types.AddressingMode, change whatsmeow.ParticipantChange) ([]Result, error) {
+	ctx, end, err := s.exclusive(ctx, sessionID, group)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	present, _ := reachable(people, mode)
+	done, err := s.reached(ctx, sessionID, group, present, change)
+	if err != nil {
+		return nil, err
+	}
+	rest, jids := reachable(without(present, done), mode)
+	if len(rest) == 0 {
+		return withOthers(people, merged(len(present), done, nil)), nil
 	}
 	var results []Result
-	err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
+	err = s.write(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
 		answer, err := client.UpdateGroupParticipants(ctx, group, jids, change)
 		if err != nil {
 			return refused(err)
 		}
 		rememberNames(ctx, client, answer)
-		results = settle(change, present, answer)
+		results = settle(change, rest, answer)
 		return nil
 	})
 	if err != nil {
-		return nil, s.explain(ctx, req.SessionID, group, err)
+		return nil, s.explain(ctx, sessionID, group, err)
 	}
-	return withOthers(people, results), nil
+	s.recordMembers(ctx, sessionID, group, results)
+	return withOthers(people, merged(len(present), done, results)), nil
+}
+
+// recordMembers records those whom WhatsApp was asked about with success.
+func (s *Service) recordMembers(ctx context.Context, sessionID string, group types.JID, results []Result) {
+	var changes []Change
+	for _, kind := range []struct {
+		status Status
+		change ChangeKind
+	}{
+		{StatusAdded, ChangeAdded}, {StatusRemoved, ChangeExpelled},
+		{StatusPromoted, ChangePromoted}, {StatusDemoted, ChangeDemoted},
+		{StatusApproved, ChangeApproved}, {StatusRejected, ChangeRejected},
+	} {
+		change := s.own(sessionID, group, kind.change)
+		for _, r := range results {
+			if r.Status == kind.status {
+				change.People = append(change.People, r.Identity)
+			}
+		}
+		if len(change.People) > 0 {
+			changes = append(changes, change)
+		}
+	}
+	if len(changes) > 0 {
+		s.recorded(ctx, changes...)
+	}
 }
 
 // addressing tells how the members of a group are addressed. It is asked of

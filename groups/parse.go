@@ -47,6 +47,7 @@ func groupOf(info *types.GroupInfo, node *waBinary.Node) Group {
 		Locked:           info.IsLocked,
 		Suspended:        info.Suspended,
 		Incognito:        info.IsIncognito,
+		version:          info.ParticipantVersionID,
 		Community: Community{
 			IsCommunity:         info.IsParent,
 			IsAnnouncementGroup: info.IsDefaultSubGroup,

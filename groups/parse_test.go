@@ -194,9 +194,12 @@ func TestLeaveRefusal(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	var all []Group
-	for _, n := range []int{3, 1, 5, 2, 4} {
-		all = append(all, Group{JID: fmt.Sprintf("12036300000000000%d@g.us", n)})
+	var all []*mirrored
+	named := func(n int) *mirrored {
+		return &mirrored{Group: Group{JID: fmt.Sprintf("12036300000000000%d@g.us", n)}}
+	}
+	for n := 1; n <= 5; n++ {
+		all = append(all, named(n))
 	}
 	var seen []string
 	req := ListRequest{Limit: 2}
@@ -208,7 +211,7 @@ func TestPage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list := page(all, after, req.Limit)
+		list := page(all, after, req.Limit, true)
 		if list.Total != 5 {
 			t.Errorf("total %d", list.Total)
 		}
@@ -222,7 +225,7 @@ func TestPage(t *testing.T) {
 		if pages == 0 {
 			// The group that the cursor names may be gone by then.
 			all = append(all[:1:1], all[2:]...)
-			all = append(all, Group{JID: "120363000000000009@g.us"})
+			all = append(all, named(9))
 		}
 	}
 	if got := fmt.Sprint(seen); got != "[1 2 3 4 5 9]" {

@@ -53,8 +53,24 @@ func (p person) address(mode types.AddressingMode) types.JID {
 
 // identify finds out both names of the people as far as the session knows
 // them. With lookUp it first asks WhatsApp, once for all, which of the phone
-// numbers have an account and what their canonical numbers are.
+// numbers have an account and what their canonical numbers are. Who is named
+// twice is one person.
 func identify(ctx context.Context, client *whatsmeow.Client, entries []address.Entry, lookUp bool) ([]person, error) {
+	people, err := identifyEach(ctx, client, entries, lookUp)
+	if err != nil {
+		return nil, err
+	}
+	distinct := people[:0]
+	for _, p := range people {
+		if !includes(distinct, p) {
+			distinct = append(distinct, p)
+		}
+	}
+	return distinct, nil
+}
+
+// identifyEach is identify with one person for each entry, in their order.
+func identifyEach(ctx context.Context, client *whatsmeow.Client, entries []address.Entry, lookUp bool) ([]person, error) {
 	people := make([]person, len(entries))
 	for i, entry := range entries {
 		people[i].input = entry.Input
@@ -65,17 +81,14 @@ func identify(ctx context.Context, client *whatsmeow.Client, entries []address.E
 			return nil, err
 		}
 	}
-	distinct := people[:0]
-	for _, p := range people {
+	for i := range people {
 		var err error
+		p := &people[i]
 		if p.pn, p.lid, err = complete(ctx, client.Store.LIDs, p.pn, p.lid); err != nil {
 			return nil, err
 		}
-		if !includes(distinct, p) {
-			distinct = append(distinct, p)
-		}
 	}
-	return distinct, nil
+	return people, nil
 }
 
 // includes tells whether the person is among the people: a request may name

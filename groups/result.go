@@ -23,6 +23,8 @@ const (
 	// StatusRequested: WhatsApp turned the addition into a request that an
 	// admin has to approve.
 	StatusRequested Status = "Requested"
+	StatusApproved  Status = "Approved" // let in, on their request
+	StatusRejected  Status = "Rejected" // turned down
 	StatusFailed    Status = "Failed"
 )
 
@@ -58,6 +60,8 @@ type Ticket struct {
 type offer struct {
 	ticket Ticket
 	to     types.JID
+	// messageID names the invite message; empty is a new one.
+	messageID types.MessageID
 }
 
 // The codes of failures. They are part of the public API.
@@ -73,6 +77,7 @@ const (
 	CodeLegal         = "legal"
 	CodeCreator       = "creator"
 	CodeNotAcceptable = "not_acceptable"
+	CodeNoRequest     = "no_request"
 	CodeNotMentioned  = "not_mentioned" // WhatsApp's answer leaves the person out
 	codeUnknown       = "unknown_%d"
 )
@@ -81,6 +86,7 @@ const (
 const (
 	numberPrivacy  = 403
 	numberAbsent   = 404
+	numberMember   = 409
 	numberApproval = 421 // the addition became a request to join
 )
 
@@ -92,7 +98,7 @@ var addFailures = map[int]Failure{
 	numberPrivacy: {Code: CodePrivacy, Reason: "the person's privacy settings do not let this account add them"},
 	numberAbsent:  {Code: CodeNotOnWhatsApp, Reason: "there is no WhatsApp account with this number"},
 	408:           {Code: CodeRecentlyLeft, Reason: "the person left this group a short while ago and cannot be added yet"},
-	409:           {Code: CodeAlreadyMember, Reason: "the person is a member already"},
+	numberMember:  {Code: CodeAlreadyMember, Reason: "the person is a member already"},
 	417:           {Code: CodeCommunity, Reason: "the rules of the community do not allow it"},
 	419:           {Code: CodeGroupFull, Reason: "the group is full"},
 	451:           {Code: CodeLegal, Reason: "WhatsApp does not allow it for legal reasons"},
@@ -105,6 +111,14 @@ var memberFailures = map[int]Failure{
 	405: {Code: CodeCreator, Reason: "the creator of the group cannot be removed or demoted"},
 }
 
+// requestFailures has the refusals of deciding about requests to join.
+var requestFailures = map[int]Failure{
+	404:          {Code: CodeNoRequest, Reason: "the person has not asked to join, or not any more"},
+	numberMember: {Code: CodeAlreadyMember, Reason: "the person is a member already"},
+	417:          {Code: CodeCommunity, Reason: "the community is full, or its rules do not allow it"},
+	419:          {Code: CodeGroupFull, Reason: "the group is full"},
+}
+
 // outcome reads the number that WhatsApp answered for one person; 0 is success.
 func outcome(change whatsmeow.ParticipantChange, number int) (Status, *Failure) {
 	table := memberFailures
@@ -113,9 +127,14 @@ func outcome(change whatsmeow.ParticipantChange, number int) (Status, *Failure) 
 		whatsmeow.ParticipantChangeRemove:  StatusRemoved,
 		whatsmeow.ParticipantChangePromote: StatusPromoted,
 		whatsmeow.ParticipantChangeDemote:  StatusDemoted,
+		approve:                            StatusApproved,
+		reject:                             StatusRejected,
 	}[change]
-	if change == whatsmeow.ParticipantChangeAdd {
+	switch change {
+	case whatsmeow.ParticipantChangeAdd:
 		table = addFailures
+	case approve, reject:
+		table = requestFailures
 	}
 	switch {
 	case number == 0:
@@ -125,13 +144,15 @@ func outcome(change whatsmeow.ParticipantChange, number int) (Status, *Failure) 
 	}
 	failure, known := table[number]
 	if !known {
-		failure = Failure{
-			Code:   fmt.Sprintf(codeUnknown, number),
-			Reason: fmt.Sprintf("WhatsApp refused with the number %d", number),
-		}
+		failure = unknownFailure(number)
 	}
 	failure.WhatsAppCode = number
 	return StatusFailed, &failure
+}
+
+// unknownFailure is the refusal whose number no table has.
+func unknownFailure(number int) Failure {
+	return Failure{Code: fmt.Sprintf(codeUnknown, number), Reason: fmt.Sprintf("WhatsApp refused with the number %d", number)}
 }
 
 // reply is WhatsApp's answer about one person.

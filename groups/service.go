@@ -12,15 +12,20 @@ import (
 	"muster/session"
 )
 
-// Service performs the group operations of every session. It holds no state of
-// its own and is safe for concurrent use.
+// Service performs the group operations of every session. It is safe for
+// concurrent use.
 type Service struct {
 	sessions *session.Manager
+	mirror   *Mirror
+	turns    turns
+	darkroom chan struct{} // holds who prepares a picture at the moment
 }
 
-// NewService makes the service. The manager is its only way to WhatsApp.
-func NewService(sessions *session.Manager) *Service {
-	return &Service{sessions: sessions}
+// NewService makes the service. The manager is its only way to WhatsApp; its
+// handlers must include the mirror's Apply.
+func NewService(sessions *session.Manager, mirror *Mirror) *Service {
+	mirror.sessions = sessions
+	return &Service{sessions: sessions, mirror: mirror, darkroom: make(chan struct{}, 1)}
 }
 
 // operation is what runs inside session.Manager.Do.
@@ -38,20 +43,27 @@ func (s *Service) write(ctx context.Context, sessionID string, op operation) err
 	return s.sessions.Do(ctx, sessionID, session.Write, op)
 }
 
-// group and groups are the one place where this package gets group data from.
-// In this release both ask WhatsApp.
-func (s *Service) group(ctx context.Context, sessionID string, jid types.JID) (group Group, err error) {
-	err = s.read(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
-		group, err = queryGroup(ctx, client, jid)
-		return err
-	})
-	return group, err
+// group returns a group as the mirror has it, and asks WhatsApp about one that
+// the mirror does not have or is not sure of. See fresh for what must not be
+// out of date.
+func (s *Service) group(ctx context.Context, sessionID string, jid types.JID) (Group, error) {
+	g, err := s.mirror.snapshot(ctx, sessionID, jid.String(), true)
+	if err != nil {
+		return Group{}, err
+	}
+	if live, err := s.live(ctx, sessionID); err == nil && live && g.known && !g.stale {
+		return g.listed(true).Group, nil
+	}
+	return s.mirror.fetch(ctx, sessionID, jid, reasonAsked, nil)
 }
 
-func (s *Service) groups(ctx context.Context, sessionID string) (groups []Group, err error) {
-	err = s.read(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
-		groups, err = queryGroups(ctx, client)
-		return err
-	})
+// groups returns the groups of a session as the mirror has them, without
+// their members.
+func (s *Service) groups(ctx context.Context, sessionID string) ([]Group, error) {
+	rows, err := s.mirror.readGroups(ctx, sessionID)
+	groups := make([]Group, len(rows))
+	for i, g := range rows {
+		groups[i] = g.Group
+	}
 	return groups, err
 }

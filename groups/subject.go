@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
 
 	"muster/internal/fault"
 )
@@ -43,10 +44,29 @@ func (s *Service) SetSubject(ctx context.Context, req SubjectRequest) error {
 	if err != nil {
 		return err
 	}
-	err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
-		return refusedSubject("subject", client.SetGroupName(ctx, group, req.Subject))
+	return s.explain(ctx, req.SessionID, group, s.setSubject(ctx, req.SessionID, group, req.Subject))
+}
+
+func (s *Service) setSubject(ctx context.Context, sessionID string, group types.JID, subject string) error {
+	ctx, done, err := s.exclusive(ctx, sessionID, group)
+	if err != nil {
+		return err
+	}
+	defer done()
+	so, err := s.already(ctx, sessionID, group, func(g Group) bool { return g.Subject == subject })
+	if err != nil || so {
+		return err
+	}
+	err = s.write(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
+		return refusedSubject("subject", client.SetGroupName(ctx, group, subject))
 	})
-	return s.explain(ctx, req.SessionID, group, err)
+	if err != nil {
+		return err
+	}
+	change := s.own(sessionID, group, ChangeSubject)
+	change.Text = subject
+	s.recorded(ctx, change)
+	return nil
 }
 
 // refusedSubject names the field when WhatsApp does not like the subject.

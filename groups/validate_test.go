@@ -3,6 +3,7 @@ package groups
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"muster/internal/fault"
 )
@@ -14,6 +15,7 @@ func TestRequestsValidateThemselves(t *testing.T) {
 	person := []string{"628123456789"}
 	long := func(n int) string { return strings.Repeat("é", n) }
 	text := func(s string) *string { return &s }
+	timer := func(seconds uint32) *uint32 { return &seconds }
 	members := func(participants ...string) MembershipRequest {
 		return MembershipRequest{Target: target, Participants: participants}
 	}
@@ -38,7 +40,7 @@ func TestRequestsValidateThemselves(t *testing.T) {
 		{"create", CreateRequest{Name: "x", Participants: person}, ""},
 		{"create, alone", CreateRequest{Name: "x", Participants: []string{}}, ""},
 		{"create, all modes", CreateRequest{Name: "x", Participants: person, OnPrivate: OnPrivateInvite,
-			Settings: Settings{ApprovalOn, AddByAll, LinkByAll}}, ""},
+			Settings: SettingsChange{Settings: Settings{ApprovalOn, AddByAll, LinkByAll}}}, ""},
 		{"create, longest name", CreateRequest{Name: long(MaxSubject), Participants: person}, ""},
 		{"create, name too long", CreateRequest{Name: long(MaxSubject + 1), Participants: person}, "name"},
 		{"create, no name", CreateRequest{Participants: person}, "name"},
@@ -46,9 +48,9 @@ func TestRequestsValidateThemselves(t *testing.T) {
 		{"create, no participants", CreateRequest{Name: "x"}, "participants"},
 		{"create, too many", CreateRequest{Name: "x", Participants: make([]string, MaxParticipants+1)}, "participants"},
 		{"create, bad participant", CreateRequest{Name: "x", Participants: []string{"628123456789", "no"}}, "participants[1]"},
-		{"create, bad approval", CreateRequest{Name: "x", Participants: person, Settings: Settings{MembershipApproval: "yes"}}, "membership_approval_mode"},
-		{"create, bad add", CreateRequest{Name: "x", Participants: person, Settings: Settings{MemberAdd: "all"}}, "member_add_mode"},
-		{"create, bad link", CreateRequest{Name: "x", Participants: person, Settings: Settings{MemberLink: "all"}}, "member_link_mode"},
+		{"create, bad approval", CreateRequest{Name: "x", Participants: person, Settings: SettingsChange{Settings: Settings{MembershipApproval: "yes"}}}, "membership_approval_mode"},
+		{"create, bad add", CreateRequest{Name: "x", Participants: person, Settings: SettingsChange{Settings: Settings{MemberAdd: "all"}}}, "member_add_mode"},
+		{"create, bad link", CreateRequest{Name: "x", Participants: person, Settings: SettingsChange{Settings: Settings{MemberLink: "all"}}}, "member_link_mode"},
 		{"create, bad on_private", CreateRequest{Name: "x", Participants: person, OnPrivate: "beg"}, "on_private"},
 
 		{"subject", SubjectRequest{target, "x"}, ""},
@@ -63,10 +65,39 @@ func TestRequestsValidateThemselves(t *testing.T) {
 		{"description, too long", DescriptionRequest{target, text(long(MaxDescription + 1)), nil}, "description"},
 		{"description, no group", DescriptionRequest{Target{}, nil, nil}, "group_jid"},
 
-		{"settings, one", SettingsRequest{target, Settings{MemberLink: LinkByAdmins}}, ""},
-		{"settings, none", SettingsRequest{target, Settings{}}, ""},
-		{"settings, wrong", SettingsRequest{target, Settings{MemberAdd: "nobody"}}, "member_add_mode"},
-		{"settings, no group", SettingsRequest{Target{}, Settings{MemberLink: LinkByAdmins}}, "group_jid"},
+		{"settings, one", SettingsRequest{target, SettingsChange{Settings: Settings{MemberLink: LinkByAdmins}}}, ""},
+		{"settings, none", SettingsRequest{target, SettingsChange{}}, ""},
+		{"settings, wrong", SettingsRequest{target, SettingsChange{Settings: Settings{MemberAdd: "nobody"}}}, "member_add_mode"},
+		{"settings, no group", SettingsRequest{Target{}, SettingsChange{Settings: Settings{MemberLink: LinkByAdmins}}}, "group_jid"},
+
+		{"settings, all others", SettingsRequest{target, SettingsChange{Announce: new(bool), Locked: new(bool), DisappearingSeconds: new(uint32)}}, ""},
+		{"settings, timer", SettingsRequest{target, SettingsChange{DisappearingSeconds: timer(60)}}, "disappearing_seconds"},
+
+		{"patch", PatchRequest{Target: target, Subject: text("x"), Description: text(""), Settings: SettingsChange{Locked: new(bool)}}, ""},
+		{"patch, none", PatchRequest{Target: target}, "-"},
+		{"patch, subject", PatchRequest{Target: target, Subject: text("")}, "subject"},
+		{"patch, description", PatchRequest{Target: target, Description: text(long(MaxDescription + 1))}, "description"},
+		{"patch, nothing to replace", PatchRequest{Target: target, Subject: text("x"), PrevID: text("A")}, "prev_id"},
+		{"patch, timer", PatchRequest{Target: target, Settings: SettingsChange{DisappearingSeconds: timer(1)}}, "disappearing_seconds"},
+
+		{"create in a community", CreateRequest{Name: "x", Participants: person, Community: aGroup}, ""},
+		{"create in somebody", CreateRequest{Name: "x", Participants: person, Community: "1@lid"}, "community"},
+		{"community", CommunityRequest{Name: "x", Description: long(MaxDescription), Groups: []string{aGroup}}, ""},
+		{"community, no name", CommunityRequest{}, "name"},
+		{"community, description", CommunityRequest{Name: "x", Description: long(MaxDescription + 1)}, "description"},
+		{"community, groups", CommunityRequest{Name: "x", Groups: []string{aGroup, "x"}}, "groups[1]"},
+		{"link", LinkGroupsRequest{Target: target, Groups: []string{aGroup}}, ""},
+		{"link, none", LinkGroupsRequest{Target: target}, "groups"},
+		{"link, too many", LinkGroupsRequest{Target: target, Groups: make([]string, MaxSubGroups+1)}, "groups"},
+
+		{"accept", AcceptRequest{target, "CODE", time.Unix(1700000000, 0), "628123456789"}, ""},
+		{"accept, no group", AcceptRequest{Target{}, "CODE", time.Unix(1700000000, 0), "628123456789"}, "group_jid"},
+		{"accept, no code", AcceptRequest{target, "", time.Unix(1700000000, 0), "628123456789"}, "code"},
+		{"accept, no time", AcceptRequest{target, "CODE", time.Time{}, "628123456789"}, "expiration"},
+		{"accept, nobody", AcceptRequest{target, "CODE", time.Unix(1700000000, 0), ""}, "inviter"},
+
+		{"photo, none", SetPhotoRequest{Target: target}, "image"},
+		{"photo, no group", SetPhotoRequest{}, "group_jid"},
 
 		{"members", members("628123456789", "98765432109876@lid"), ""},
 		{"members, none", members(), "participants"},

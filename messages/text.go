@@ -2,6 +2,8 @@ package messages
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"muster/internal/address"
 	"muster/internal/fault"
+	"muster/internal/idempotency"
 	"muster/session"
 )
 
@@ -63,7 +66,11 @@ func (s *Service) SendText(ctx context.Context, req TextRequest) (Sent, error) {
 	if to, err = s.resolve(ctx, req.SessionID, to); err != nil {
 		return Sent{}, err
 	}
-	sent, err := s.send(ctx, req.SessionID, to, &waE2E.Message{Conversation: proto.String(req.Text)})
+	id, err := messageID(ctx)
+	if err != nil {
+		return Sent{}, err
+	}
+	sent, err := s.send(ctx, req.SessionID, to, id, &waE2E.Message{Conversation: proto.String(req.Text)})
 	if err != nil {
 		return Sent{}, err
 	}
@@ -85,12 +92,12 @@ func (s *Service) shown(ctx context.Context, sessionID string, to types.JID) str
 
 // send sends a message once, and once more when WhatsApp refused it only
 // because the client's idea of the group was out of date.
-func (s *Service) send(ctx context.Context, sessionID string, to types.JID, message *waE2E.Message) (Sent, error) {
+func (s *Service) send(ctx context.Context, sessionID string, to types.JID, id types.MessageID, message *waE2E.Message) (Sent, error) {
 	for again := false; ; again = true {
 		var answer whatsmeow.SendResponse
 		var number int
 		err := s.sessions.Do(ctx, sessionID, session.Write, func(ctx context.Context, client *whatsmeow.Client) (err error) {
-			answer, err = client.SendMessage(ctx, to, message)
+			answer, err = client.SendMessage(ctx, to, message, whatsmeow.SendRequestExtra{ID: id})
 			if number = refusalNumber(err); number != 0 {
 				return refused(to, number, err)
 			}
@@ -109,4 +116,30 @@ func (s *Service) send(ctx context.Context, sessionID string, to types.JID, mess
 			return Sent{}, err
 		}
 	}
+}
+
+// noteMessage is the name of the note that has a message's id.
+const noteMessage = "message"
+
+// messageID is the id of the message that a repeatable request sends: always
+// the same one, because whoever gets a message twice under one id shows it
+// once. Other requests leave the choice to the client: it is empty.
+func messageID(ctx context.Context) (id types.MessageID, err error) {
+	attempt := idempotency.From(ctx)
+	if attempt == nil {
+		return "", nil
+	}
+	if _, err = attempt.Noted(noteMessage, &id); err != nil {
+		return "", err
+	}
+	if id == "" {
+		var random [9]byte
+		_, _ = rand.Read(random[:]) // never fails, see crypto/rand
+		id = whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(random[:]))
+		if err = attempt.Note(ctx, noteMessage, id); err != nil {
+			return "", err
+		}
+	}
+	attempt.Settle()
+	return id, nil
 }

@@ -22,6 +22,8 @@ type companion struct {
 	// the database is written; mu never is, because event handlers read
 	// snapshots inside their transactions.
 	states sync.Mutex
+	// reads and writes pace the operations.
+	reads, writes *bucket
 
 	mu      sync.Mutex
 	session Session
@@ -44,6 +46,7 @@ type link struct {
 func newCompanion(m *Manager, rec record) *companion {
 	return &companion{
 		m: m, id: rec.ID, ops: make(chan struct{}, 1), pairs: make(chan struct{}, 1),
+		reads: newBucket(Read, m.options.ReadPace), writes: newBucket(Write, m.options.WritePace),
 		session: rec.Session, proxy: rec.proxy, desired: rec.desired,
 		changed: make(chan struct{}),
 	}

@@ -8,6 +8,7 @@ import (
 	"go.mau.fi/whatsmeow"
 
 	"muster/internal/fault"
+	"muster/internal/idempotency"
 )
 
 // Kind says what an operation does when it is cut off in the middle.
@@ -22,14 +23,25 @@ const (
 	Write
 )
 
+// String is the kind's name in the API.
+func (k Kind) String() string {
+	if k == Write {
+		return "write"
+	}
+	return "read"
+}
+
 // Do runs an operation on the session's client: the only door to WhatsApp. op
 // must use the context it is given, which ends at the deadline of its kind,
-// and must not keep the client.
+// and must not keep the client. It first waits for its turn (see Pace), and a
+// Write of a repeatable request is written down before it runs (see
+// idempotency.Attempt).
 //
 // Errors are faults: SessionNotFound, SessionNotLinked, SessionNotConnected
-// before anything was sent; afterwards what the table in errors.go says. A
-// fault that op returns itself passes unchanged. A Read whose connection
-// breaks runs once more when the session is back within its deadline.
+// and, for want of a turn, RateLimited before anything was sent; afterwards
+// what the table in errors.go says. A fault that op returns itself passes
+// unchanged. A Read whose connection breaks runs once more when the session is
+// back within its deadline.
 func (m *Manager) Do(ctx context.Context, id string, kind Kind, op func(ctx context.Context, client *whatsmeow.Client) error) error {
 	c, err := m.find(id)
 	if err != nil {
@@ -39,13 +51,53 @@ func (m *Manager) Do(ctx context.Context, id string, kind Kind, op func(ctx cont
 	if kind == Write {
 		limit = m.options.WriteTimeout
 	}
+	if err = c.admit(ctx, kind); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err = c.do(ctx, op)
 	if kind == Read && brokeConnection(err) && c.awaitOnline(ctx) {
 		err = c.do(ctx, op)
 	}
-	return translate(kind, err)
+	err = translate(kind, err)
+	if fault.Is(err, fault.RateLimited) {
+		c.bucket(kind).slow(namedPause(err))
+	}
+	if kind == Write && fault.Is(err, fault.OutcomeUnknown) {
+		idempotency.From(ctx).Lose()
+	}
+	c.bucket(kind).report(ctx)
+	return err
+}
+
+// admit lets an operation begin: when the session is connected, when its turn
+// has come, and, for changes of a repeatable request, once it is written down
+// that this one is about to be sent.
+func (c *companion) admit(ctx context.Context, kind Kind) error {
+	if err := c.ready(); err != nil {
+		return err // no turn is used up
+	}
+	attempt := idempotency.From(ctx)
+	if kind == Write && attempt.Unsettled() {
+		return attempt.Sending(ctx)
+	}
+	b := c.bucket(kind)
+	if err := b.take(ctx, c.m.options.PaceWait); err != nil {
+		b.report(ctx)
+		return err
+	}
+	if kind == Write {
+		return attempt.Sending(ctx)
+	}
+	return nil
+}
+
+func (c *companion) bucket(kind Kind) *bucket {
+	if kind == Write {
+		return c.writes
+	}
+	return c.reads
 }
 
 func (c *companion) do(ctx context.Context, op func(ctx context.Context, client *whatsmeow.Client) error) error {
@@ -63,17 +115,32 @@ func (c *companion) do(ctx context.Context, op func(ctx context.Context, client 
 func (c *companion) enter() (r *run, leave func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.gone:
-		return nil, nil, notFound(c.id)
-	case c.session.JID == "":
-		return nil, nil, errNotLinked()
-	case c.run == nil || !c.session.Status.online() || c.run.ctx.Err() != nil:
-		return nil, nil, notConnected(c.session)
+	if err = c.online(); err != nil {
+		return nil, nil, err
 	}
 	flights := c.run.flights
 	flights.begin()
 	return c.run, flights.end, nil
+}
+
+// ready says why an operation cannot begin now.
+func (c *companion) ready() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.online()
+}
+
+// online is ready for those who hold the lock.
+func (c *companion) online() error {
+	switch {
+	case c.gone:
+		return notFound(c.id)
+	case c.session.JID == "":
+		return errNotLinked()
+	case c.run == nil || !c.session.Status.online() || c.run.ctx.Err() != nil:
+		return notConnected(c.session)
+	}
+	return nil
 }
 
 func notConnected(s Session) error {
@@ -105,12 +172,6 @@ func (c *companion) awaitOnline(ctx context.Context) bool {
 			return false
 		}
 	}
-}
-
-// brokeConnection tells whether an operation ended because its connection did.
-func brokeConnection(err error) bool {
-	var cut *whatsmeow.DisconnectedError
-	return errors.As(err, &cut)
 }
 
 // abandoned is the fault of a wait whose context has ended.

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -114,8 +116,7 @@ func translate(kind Kind, err error) error {
 			return entry.fault(kind, err)
 		}
 	}
-	var cut *whatsmeow.DisconnectedError
-	if errors.As(err, &cut) {
+	if brokeConnection(err) {
 		return unclear("the connection broke before WhatsApp answered").fault(kind, err)
 	}
 	var iq *whatsmeow.IQError
@@ -126,6 +127,15 @@ func translate(kind Kind, err error) error {
 		return same(fault.Rejected, "WhatsApp refused the message ("+err.Error()+")").fault(kind, err)
 	}
 	return same(fault.Internal, "something went wrong on the server").fault(kind, err)
+}
+
+// brokeConnection tells whether an operation ended because its connection did:
+// while it waited for the answer, or while it was being sent, which whatsmeow
+// hands on as the socket's own error.
+func brokeConnection(err error) bool {
+	var cut *whatsmeow.DisconnectedError
+	var socket *net.OpError
+	return errors.As(err, &cut) || errors.As(err, &socket) || errors.Is(err, net.ErrClosed)
 }
 
 func translateAnswer(kind Kind, iq *whatsmeow.IQError, err error) error {
@@ -139,15 +149,26 @@ func translateAnswer(kind Kind, iq *whatsmeow.IQError, err error) error {
 	}
 	result := m.fault(kind, err)
 	if result.Code == fault.RateLimited {
-		pause := rateLimitPause
-		if iq.ErrorNode != nil {
-			if said := iq.ErrorNode.AttrGetter().OptionalInt("backoff"); said > 0 {
-				pause = time.Duration(said) * time.Second
-			}
-		}
-		result = result.After(pause)
+		result = result.After(cmp.Or(backoffOf(iq), rateLimitPause))
 	}
 	return result
+}
+
+// backoffOf is the pause that a 429 asks for; 0 when it does not say.
+func backoffOf(iq *whatsmeow.IQError) time.Duration {
+	if iq.ErrorNode == nil {
+		return 0
+	}
+	return time.Duration(max(iq.ErrorNode.AttrGetter().OptionalInt("backoff"), 0)) * time.Second
+}
+
+// namedPause is backoffOf for any error that an operation has ended with.
+func namedPause(err error) time.Duration {
+	var iq *whatsmeow.IQError
+	if !errors.As(err, &iq) {
+		return 0
+	}
+	return backoffOf(iq)
 }
 
 func (m meaning) fault(kind Kind, cause error) *fault.Error {

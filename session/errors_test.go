@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,6 +36,8 @@ func TestTranslate(t *testing.T) {
 		{"given up", context.Canceled, fault.NoAnswer, fault.OutcomeUnknown},
 		{"cut off", wrap(whatsmeow.ErrIQDisconnected), fault.NoAnswer, fault.OutcomeUnknown},
 		{"cut off while sending a message", &whatsmeow.DisconnectedError{Action: "message send"}, fault.NoAnswer, fault.OutcomeUnknown},
+		{"cut off while sending", wrap(&net.OpError{Op: "write", Err: syscall.EPIPE}), fault.NoAnswer, fault.OutcomeUnknown},
+		{"sent on a closed socket", wrap(net.ErrClosed), fault.NoAnswer, fault.OutcomeUnknown},
 		{"400", iq(400), fault.Rejected, fault.Rejected},
 		{"403", wrap(iq(403)), fault.NotAdmin, fault.NotAdmin},
 		{"404", iq(404), fault.GroupNotFound, fault.GroupNotFound},

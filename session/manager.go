@@ -40,6 +40,12 @@ type Options struct {
 
 	ReadTimeout  time.Duration // deadline of Do(Read): 30 s
 	WriteTimeout time.Duration // deadline of Do(Write): 60 s
+	// ReadPace and WritePace bound how often each session asks WhatsApp and how
+	// often it changes something: 10 a second and 60 at once, 5 and 30. PaceWait
+	// is how long an operation waits for its turn before it is refused: 5 s.
+	ReadPace, WritePace Pace
+	PaceWait            time.Duration
+
 	EventTimeout time.Duration // deadline of one event's transaction: 60 s
 	LoginTimeout time.Duration // from the open socket to "connected": 60 s
 
@@ -66,6 +72,9 @@ func (o Options) withDefaults() Options {
 	o.StartParallel = cmp.Or(o.StartParallel, 16)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 30*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 60*time.Second)
+	o.ReadPace = cmp.Or(o.ReadPace, Pace{Rate: 10, Burst: 60})
+	o.WritePace = cmp.Or(o.WritePace, Pace{Rate: 5, Burst: 30})
+	o.PaceWait = cmp.Or(o.PaceWait, 5*time.Second)
 	o.EventTimeout = cmp.Or(o.EventTimeout, 60*time.Second)
 	o.LoginTimeout = cmp.Or(o.LoginTimeout, 60*time.Second)
 	o.RedeliverAfter = cmp.Or(o.RedeliverAfter, 30*time.Second)

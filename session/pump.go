@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+
+	"muster/store"
 )
 
 // gate counts the events in work and refuses new ones once it is closed.
@@ -82,7 +84,7 @@ func (m *Manager) deliver(id string, evt any) error {
 	}
 	ctx, cancel := context.WithTimeout(m.ctx, m.options.EventTimeout)
 	defer cancel()
-	return m.options.DB.DoTxn(ctx, nil, func(ctx context.Context) error {
+	return store.Txn(ctx, m.options.DB, func(ctx context.Context) error {
 		for _, handler := range m.options.Handlers {
 			if err := guarded(ctx, handler, id, evt); err != nil {
 				return err

@@ -37,14 +37,15 @@ type Options struct {
 	Log zerolog.Logger
 }
 
-// Pool sizes. A SQLite connection costs a file handle and up to 2 MB of page
-// cache; connections beyond the idle limit are closed again after a burst.
+// Pool sizes. A SQLite connection costs a file handle and up to 512 KiB of page
+// cache; connections beyond the idle limit are closed again after a burst, and
+// those within it when nothing has needed them for a while.
 const (
 	sqliteMaxOpen   = 64
 	sqliteMaxIdle   = 8
 	postgresMaxOpen = 32
 	postgresMaxIdle = 8
-	connMaxIdleTime = 5 * time.Minute
+	connMaxIdleTime = time.Minute
 	pingTimeout     = 10 * time.Second
 )
 

@@ -16,6 +16,7 @@ func TestDocumentedExamples(t *testing.T) {
 	const friend = "628123456789" // of the examples
 	r.people(friend)
 	jid := r.byPhone(myNumber, sandbox.GroupOptions{Name: "My Group", Participants: []string{friend}})
+	r.follows(jid)
 	text, err := os.ReadFile("testdata/curl.txt")
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gofiber/fiber/v2"
 
 	"muster/groups"
 )
@@ -52,23 +53,23 @@ type SettingsView struct {
 	MemberLinkMode         string `json:"member_link_mode,omitempty" enum:"admin_link,all_member_link" doc:"Who can use the invite link."`
 }
 
-// SettingsChange is the three modes as a request has them. Absent and null
-// mean the same: leave it.
+// SettingsChange is the settings as a request has them. Absent and null mean
+// the same: leave it.
 type SettingsChange struct {
 	MembershipApprovalMode *string `json:"membership_approval_mode,omitempty" nullable:"true" enum:"off,on" example:"on" doc:"Whether requests to join need an admin's approval."`
 	MemberAddMode          *string `json:"member_add_mode,omitempty" nullable:"true" enum:"admin_add,all_member_add" example:"admin_add" doc:"Who can add participants."`
 	MemberLinkMode         *string `json:"member_link_mode,omitempty" nullable:"true" enum:"admin_link,all_member_link" example:"admin_link" doc:"Who can use the invite link."`
+	Announce               *bool   `json:"announce,omitempty" nullable:"true" doc:"Only admins may post."`
+	Locked                 *bool   `json:"locked,omitempty" nullable:"true" doc:"Only admins may change name, description and picture."`
+	DisappearingSeconds    *uint32 `json:"disappearing_seconds,omitempty" nullable:"true" enum:"0,86400,604800,7776000" doc:"How long new messages live; 0 is forever."`
 }
 
-type groupList struct {
-	Groups     []GroupView `json:"groups" nullable:"false"`
-	Total      int         `json:"total" example:"1" doc:"How many groups there are in all, not only on this page."`
-	NextCursor string      `json:"next_cursor,omitempty" doc:"Where the next page begins; absent on the last one."`
-}
-
-type groupInfo struct {
-	GroupView
-	Participants []participantView `json:"participants" nullable:"false"`
+// AllSettings is every setting as it is.
+type AllSettings struct {
+	SettingsView
+	Announce            bool   `json:"announce" doc:"Only admins may post."`
+	Locked              bool   `json:"locked" doc:"Only admins may change name, description and picture."`
+	DisappearingSeconds uint32 `json:"disappearing_seconds" doc:"How long new messages live; 0 is forever."`
 }
 
 // done is the documented answer of changes that have nothing else to say.
@@ -77,8 +78,8 @@ type done struct {
 }
 
 type settingsDone struct {
-	Success  bool         `json:"success" example:"true"`
-	Settings SettingsView `json:"settings" doc:"All three as WhatsApp has them now."`
+	Success  bool        `json:"success" example:"true"`
+	Settings AllSettings `json:"settings" doc:"All of them as WhatsApp has them now."`
 }
 
 type inviteLink struct {
@@ -97,18 +98,13 @@ type warning struct {
 	Message string `json:"message"`
 }
 
-type listGroupsInput struct {
-	SessionID string `path:"session_id" doc:"The session's id." example:"my-session"`
-	Limit     int    `query:"limit" minimum:"1" maximum:"2000" default:"1000" doc:"The most groups in one answer."`
-	Cursor    string `query:"cursor" maxLength:"200" doc:"next_cursor of the page before."`
-}
-
 type createGroupInput struct {
 	SessionID string `path:"session_id" doc:"The session's id." example:"my-session"`
 	Body      struct {
 		Name         string   `json:"name" minLength:"1" maxLength:"100" example:"My New Group"`
 		Participants []string `json:"participants" nullable:"false" maxItems:"1023" example:"[\"628123456789@s.whatsapp.net\",\"628987654321@s.whatsapp.net\"]" doc:"Phone JIDs, LIDs, or phone numbers with or without +. The session's own account is always a member."`
 		OnPrivate    string   `json:"on_private,omitempty" enum:"fail,invite" default:"fail" doc:"What to do about people whose privacy settings do not let them be added: nothing, or send them an invite message."`
+		Community    string   `json:"community,omitempty" maxLength:"64" example:"120363000000000001@g.us" doc:"The JID of the community that the group is to be part of. The session's account must be an admin of it."`
 		SettingsChange
 	}
 }
@@ -149,41 +145,16 @@ const (
 )
 
 // RegisterGroups adds the group operations.
-func RegisterGroups(api huma.API, service *groups.Service) {
-	registerGroupReads(api, service)
+func RegisterGroups(api huma.API, router fiber.Router, service *groups.Service) {
+	// Before what has a group's JID in the place of a name.
+	registerInvites(api, service)
+	registerGroupReads(api, router, service)
+	registerGroupHistory(api, service)
 	registerGroupChanges(api, service)
+	registerPatch(api, service)
 	registerParticipants(api, service)
-}
-
-func registerGroupReads(api huma.API, service *groups.Service) {
-	handle(api, route{
-		Method: http.MethodGet, Path: groupsPath, ID: "list-groups", Tag: groupsTag,
-		Summary: "List groups", Description: "The groups that the session's account is in, in the order of their JIDs.",
-	}, func(ctx context.Context, in *listGroupsInput) (groupList, error) {
-		list, err := service.List(ctx, groups.ListRequest{SessionID: in.SessionID, Limit: in.Limit, Cursor: in.Cursor})
-		return viewGroups(list), err
-	})
-	handle(api, route{
-		Method: http.MethodGet, Path: groupPath, ID: "get-group", Tag: groupsTag,
-		Summary: "Get a group", Description: "A group without its participants.",
-	}, func(ctx context.Context, in *struct{ GroupPath }) (GroupView, error) {
-		group, err := service.Get(ctx, groups.GetRequest{Target: in.group()})
-		return viewGroup(group), err
-	})
-	handle(api, route{
-		Method: http.MethodGet, Path: groupPath + "/info", ID: "get-group-info", Tag: groupsTag,
-		Summary: "Get a group with its participants",
-	}, func(ctx context.Context, in *struct{ GroupPath }) (groupInfo, error) {
-		group, err := service.Get(ctx, groups.GetRequest{Target: in.group()})
-		return groupInfo{GroupView: viewGroup(group), Participants: viewParticipants(group.Participants)}, err
-	})
-	handle(api, route{
-		Method: http.MethodGet, Path: groupPath + "/invite-link", ID: "get-group-invite-link", Tag: groupsTag,
-		Summary: "Get or reset the invite link", Description: "Who may do so is the group's member_link_mode; resetting needs an admin.",
-	}, func(ctx context.Context, in *inviteLinkInput) (inviteLink, error) {
-		link, err := service.InviteLink(ctx, groups.InviteLinkRequest{Target: in.group(), Reset: in.Reset})
-		return inviteLink{InviteLink: link}, err
-	})
+	registerJoinRequests(api, service)
+	registerCommunities(api, service)
 }
 
 func registerGroupChanges(api huma.API, service *groups.Service) {
@@ -194,7 +165,7 @@ func registerGroupChanges(api huma.API, service *groups.Service) {
 	}, func(ctx context.Context, in *createGroupInput) (groupCreated, error) {
 		created, err := service.Create(ctx, groups.CreateRequest{
 			SessionID: in.SessionID, Name: in.Body.Name, Participants: in.Body.Participants,
-			OnPrivate: groups.OnPrivate(in.Body.OnPrivate), Settings: in.Body.settings(),
+			OnPrivate: groups.OnPrivate(in.Body.OnPrivate), Settings: in.Body.settings(), Community: in.Body.Community,
 		})
 		return viewCreated(created), err
 	})
@@ -216,11 +187,11 @@ func registerGroupChanges(api huma.API, service *groups.Service) {
 	})
 	handle(api, route{
 		Method: http.MethodPut, Path: groupPath + "/settings", ID: "set-group-settings", Tag: groupsTag,
-		Summary:     "Set the modes",
+		Summary:     "Change settings",
 		Description: "Only the given ones are changed. Each is read back: success means that WhatsApp has it so.",
 	}, func(ctx context.Context, in *setSettingsInput) (settingsDone, error) {
 		now, err := service.SetSettings(ctx, groups.SettingsRequest{Target: in.group(), Settings: in.Body.settings()})
-		return settingsDone{Success: true, Settings: viewSettings(now)}, err
+		return settingsDone{Success: true, Settings: viewAllSettings(now)}, err
 	})
 	handle(api, route{
 		Method: http.MethodPost, Path: groupPath + "/leave", ID: "leave-group", Tag: groupsTag,
@@ -228,13 +199,17 @@ func registerGroupChanges(api huma.API, service *groups.Service) {
 	}, func(ctx context.Context, in *struct{ GroupPath }) (done, error) {
 		return done{Success: true}, service.Leave(ctx, groups.LeaveRequest{Target: in.group()})
 	})
+	registerDelete(api, service)
 }
 
-func (c SettingsChange) settings() groups.Settings {
-	return groups.Settings{
-		MembershipApproval: groups.ApprovalMode(value(c.MembershipApprovalMode)),
-		MemberAdd:          groups.AddMode(value(c.MemberAddMode)),
-		MemberLink:         groups.LinkMode(value(c.MemberLinkMode)),
+func (c SettingsChange) settings() groups.SettingsChange {
+	return groups.SettingsChange{
+		Settings: groups.Settings{
+			MembershipApproval: groups.ApprovalMode(value(c.MembershipApprovalMode)),
+			MemberAdd:          groups.AddMode(value(c.MemberAddMode)),
+			MemberLink:         groups.LinkMode(value(c.MemberLinkMode)),
+		},
+		Announce: c.Announce, Locked: c.Locked, DisappearingSeconds: c.DisappearingSeconds,
 	}
 }
 
@@ -244,14 +219,6 @@ func value(text *string) string {
 		return ""
 	}
 	return *text
-}
-
-func viewGroups(list groups.List) groupList {
-	view := groupList{Groups: make([]GroupView, len(list.Groups)), Total: list.Total, NextCursor: list.NextCursor}
-	for i, group := range list.Groups {
-		view.Groups[i] = viewGroup(group)
-	}
-	return view
 }
 
 func viewGroup(g groups.Group) GroupView {
@@ -275,10 +242,19 @@ func viewSettings(s groups.Settings) SettingsView {
 	}
 }
 
-func viewCreated(c groups.Created) groupCreated {
-	view := groupCreated{GroupJID: c.GroupJID, Participants: viewResults(c.Results)}
-	for _, w := range c.Warnings {
-		view.Warnings = append(view.Warnings, warning{Field: w.Field, Code: string(w.Code), Message: w.Message})
+func viewAllSettings(g groups.Group) AllSettings {
+	return AllSettings{
+		SettingsView: viewSettings(g.Settings), Announce: g.Announce, Locked: g.Locked, DisappearingSeconds: g.DisappearingSeconds,
 	}
-	return view
+}
+
+func viewWarnings(list []groups.Warning) (views []warning) {
+	for _, w := range list {
+		views = append(views, warning{Field: w.Field, Code: string(w.Code), Message: w.Message})
+	}
+	return views
+}
+
+func viewCreated(c groups.Created) groupCreated {
+	return groupCreated{GroupJID: c.GroupJID, Participants: viewResults(c.Results), Warnings: viewWarnings(c.Warnings)}
 }

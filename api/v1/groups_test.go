@@ -2,10 +2,12 @@ package v1_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/types"
 
@@ -26,11 +28,82 @@ const (
 // service's truth, in all three reads.
 func (r *rig) agrees(jid string) {
 	r.t.Helper()
-	parsed, err := types.ParseJID(jid)
-	if err != nil {
-		r.t.Fatal(err)
+	if difference := r.differs(jid); difference != "" {
+		r.t.Error(difference)
 	}
-	truth, err := r.wa.GroupTruth(parsed)
+}
+
+// follows waits until what others did is in the mirror.
+func (r *rig) follows(jid string) {
+	r.t.Helper()
+	difference := ""
+	if !r.soon(func() bool { difference = r.differs(jid); return difference == "" }) {
+		r.t.Error(difference)
+	}
+}
+
+// soon looks until the condition holds, for what nobody announces here.
+func (r *rig) soon(holds func() bool) bool {
+	limit := time.After(patience)
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for !holds() {
+		select {
+		case <-ticker.C:
+		case <-limit:
+			return false
+		}
+	}
+	return true
+}
+
+// differs says where a read and the truth disagree, or "".
+func (r *rig) differs(jid string) string {
+	r.t.Helper()
+	want, members := r.expected(jid)
+	for _, rest := range []string{"", "/info"} {
+		a := r.group(http.MethodGet, jid, rest, nil)
+		if a.code != http.StatusOK {
+			return fmt.Sprintf("%s: %d %s", a.what, a.code, a.raw)
+		}
+		if rest == "/info" {
+			list, _ := a.body["participants"].([]any)
+			var seen []string
+			for _, each := range list {
+				p, _ := each.(object)
+				seen = append(seen, fmt.Sprint(p["jid"], p["phone_number"], p["lid"], p["role"]))
+			}
+			slices.Sort(seen)
+			if !slices.Equal(members, seen) {
+				return fmt.Sprintf("the participants are\n%v, in truth\n%v", seen, members)
+			}
+		}
+		if got := described(a.body); got != fmt.Sprint(want) {
+			return fmt.Sprintf("%s is\n%v, in truth\n%v", a.what, got, want)
+		}
+	}
+	if got := described(r.listed(jid)); got != fmt.Sprint(want) {
+		return fmt.Sprintf("in the list the group is\n%v, in truth\n%v", got, want)
+	}
+	return ""
+}
+
+// described is what an answer says of the group itself.
+func described(body object) string {
+	g := maps.Clone(body)
+	delete(g, "participants")
+	delete(g, "synced_at")
+	delete(g, "stale")
+	if g["topic"] == "" {
+		delete(g, "topic_id") // of a deleted description, which not everybody knows
+	}
+	return fmt.Sprint(g)
+}
+
+// expected is what an answer about a group should say, and its members.
+func (r *rig) expected(jid string) (want object, members []string) {
+	r.t.Helper()
+	truth, err := r.wa.GroupTruth(r.jid(jid))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -38,7 +111,7 @@ func (r *rig) agrees(jid string) {
 	if truth.MembershipApprovalMode == "on" {
 		approval = "on"
 	}
-	want := object{
+	want = object{
 		"jid": jid, "name": truth.Subject, "subject": truth.Subject, "topic": truth.Description.Text,
 		"owner": truth.Owner.JID.String(), "created_at": float64(truth.CreatedAt),
 		"participant_count": float64(len(truth.Participants)), "addressing_mode": truth.AddressingMode,
@@ -49,36 +122,14 @@ func (r *rig) agrees(jid string) {
 	if truth.Description.Text != "" {
 		want["topic_id"] = truth.Description.ID
 	}
-	var members []string
 	for _, p := range truth.Participants {
 		if p.JID.User == myNumber {
 			want["my_role"] = string(p.Role)
 		}
 		members = append(members, fmt.Sprint(p.JID, p.JID.User, p.LID, string(p.Role)))
 	}
-	got := r.group(http.MethodGet, jid, "", nil).status(http.StatusOK).body
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		r.t.Errorf("the group is\n%v, in truth\n%v", got, want)
-	}
-	info := r.group(http.MethodGet, jid, "/info", nil).status(http.StatusOK)
-	list, _ := info.body["participants"].([]any)
-	var seen []string
-	for _, each := range list {
-		p, _ := each.(object)
-		seen = append(seen, fmt.Sprint(p["jid"], p["phone_number"], p["lid"], p["role"]))
-	}
 	slices.Sort(members)
-	slices.Sort(seen)
-	if !slices.Equal(members, seen) {
-		r.t.Errorf("the participants are\n%v, in truth\n%v", seen, members)
-	}
-	delete(info.body, "participants")
-	if fmt.Sprint(info.body) != fmt.Sprint(want) {
-		r.t.Errorf("the info is\n%v, in truth\n%v", info.body, want)
-	}
-	if listed := r.listed(jid); fmt.Sprint(listed) != fmt.Sprint(want) {
-		r.t.Errorf("in the list the group is\n%v, in truth\n%v", listed, want)
-	}
+	return want, members
 }
 
 // listed is the group's entry in the list, or nil.
@@ -153,7 +204,7 @@ func TestEveryOperationInBothAddressings(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			r := r.with(t)
 			jid := r.byPhone(myNumber, sandbox.GroupOptions{Name: "Anglers", Participants: []string{ann}, AddressingMode: mode})
-			r.agrees(jid)
+			r.follows(jid)
 			r.runMembership(jid)
 			r.runTexts(jid)
 			r.runSettings(jid)
@@ -219,7 +270,8 @@ func (r *rig) runSettings(jid string) {
 		{`{"member_link_mode":"admin_link"}`, "off", "all_member_add", "admin_link"},
 	} {
 		r.group(http.MethodPut, jid, "/settings", step.body).status(http.StatusOK).is(fmt.Sprintf(
-			`{"success":true,"settings":{"membership_approval_mode":%q,"member_add_mode":%q,"member_link_mode":%q}}`,
+			`{"success":true,"settings":{"membership_approval_mode":%q,"member_add_mode":%q,"member_link_mode":%q,
+				"announce":false,"locked":false,"disappearing_seconds":0}}`,
 			step.approval, step.add, step.link))
 		r.agrees(jid)
 	}
@@ -227,7 +279,7 @@ func (r *rig) runSettings(jid string) {
 	if err := r.wa.SetSettings(myNumber, r.jid(jid), sandbox.Settings{Announce: &on, Locked: &on, Ephemeral: &week}); err != nil {
 		r.t.Fatal(err)
 	}
-	r.agrees(jid)
+	r.follows(jid)
 }
 
 func (r *rig) runInviteLink(jid string) {
@@ -328,7 +380,7 @@ func (r *rig) fault(f sandbox.Fault) {
 func TestListPages(t *testing.T) {
 	r := newRig(t)
 	path := "/api/v1/sessions/" + mySession + "/groups"
-	r.call(http.MethodGet, path, nil).status(http.StatusOK).is(`{"groups":[],"total":0}`)
+	r.call(http.MethodGet, path, nil).status(http.StatusOK).text("next_cursor")
 	var want []string
 	for i := range 5 {
 		want = append(want, r.create(fmt.Sprintf("Group %d", i)))
@@ -359,12 +411,12 @@ func TestListPages(t *testing.T) {
 	r.call(http.MethodGet, path+"?cursor=abc", nil).refused(http.StatusUnprocessableEntity, "invalid", "cursor")
 }
 
-// TestChangesByOthers checks that what other members do is seen at once.
+// TestChangesByOthers checks that what other members do is seen.
 func TestChangesByOthers(t *testing.T) {
 	r := newRig(t)
 	r.people(ann, bob, cid)
 	jid := r.byPhone(ann, sandbox.GroupOptions{Name: "Ann's", Participants: []string{myNumber, bob}, Description: "Hers"})
-	r.agrees(jid)
+	r.follows(jid)
 	if err := r.wa.SetSubject(ann, r.jid(jid), "Ann's own"); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +425,7 @@ func TestChangesByOthers(t *testing.T) {
 	}
 	r.act(ann, jid, service.ActAdd, cid)
 	r.act(ann, jid, service.ActPromote, myNumber)
-	r.agrees(jid)
+	r.follows(jid)
 	if err := r.wa.LeaveGroup(bob, r.jid(jid)); err != nil {
 		t.Fatal(err)
 	}
@@ -381,6 +433,6 @@ func TestChangesByOthers(t *testing.T) {
 	if err := r.wa.SetSettings(ann, r.jid(jid), sandbox.Settings{Suspended: &on}); err != nil {
 		t.Fatal(err)
 	}
-	r.agrees(jid)
+	r.follows(jid)
 	r.group(http.MethodPut, jid, "/subject", object{"subject": "x"}).refused(http.StatusUnprocessableEntity, "rejected", "")
 }

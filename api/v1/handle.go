@@ -11,6 +11,7 @@ import (
 	edge "muster/api"
 	"muster/internal/auth"
 	"muster/internal/fault"
+	"muster/internal/idempotency"
 )
 
 // prefix is where every path of this API begins.
@@ -86,6 +87,7 @@ func (r route) operation() huma.Operation {
 		r.Status = http.StatusOK
 	}
 	return huma.Operation{
+		Parameters:    r.parameters(),
 		OperationID:   r.ID,
 		Method:        r.Method,
 		Path:          prefix + r.Path,
@@ -100,4 +102,21 @@ func (r route) operation() huma.Operation {
 		// handler runs.
 		BodyReadTimeout: 0,
 	}
+}
+
+// parameters are those that every operation of a kind has, and that the server
+// deals with before any of them (see the api package).
+func (r route) parameters() []*huma.Param {
+	if r.Method == http.MethodGet {
+		return nil
+	}
+	shortest, longest := 1, 255
+	return []*huma.Param{{
+		Name: idempotency.Header, In: "header",
+		Description: "Names this change, so that it can be repeated without happening twice. The same token, session, key and request " +
+			"get the answer of the first, marked Idempotent-Replayed: true, for 24 hours; the same key with another request is refused " +
+			"with 422, and with 409 while the first is running. After 504 outcome_unknown, repeating the request with its key finds out " +
+			"what became of it.",
+		Schema: &huma.Schema{Type: huma.TypeString, MinLength: &shortest, MaxLength: &longest, Pattern: "^[!-~]+$"},
+	}}
 }

@@ -25,13 +25,13 @@ type participantView struct {
 type resultView struct {
 	PersonView
 	Input  string       `json:"input" example:"+628123456789" doc:"The person as the request spelled it."`
-	Status string       `json:"status" enum:"Added,Removed,Promoted,Demoted,Invited,Requested,Failed" example:"Added" doc:"Requested: an admin has to approve first. Invited: privacy forbade adding, and an invite message was sent."`
+	Status string       `json:"status" enum:"Added,Removed,Promoted,Demoted,Invited,Requested,Approved,Rejected,Failed" example:"Added" doc:"Requested: an admin has to approve first. Invited: privacy forbade adding, and an invite message was sent."`
 	Error  *resultError `json:"error,omitempty" doc:"Why it failed."`
 	Invite *ticketView  `json:"invite,omitempty" doc:"The invitation that was sent."`
 }
 
 type resultError struct {
-	Code         string `json:"code" example:"privacy" doc:"not_on_whatsapp, privacy, blocked, recently_left, already_member, not_member, community_restriction, group_full, legal, creator, not_mentioned, or unknown_ and WhatsApp's number."`
+	Code         string `json:"code" example:"privacy" doc:"not_on_whatsapp, privacy, blocked, recently_left, already_member, not_member, community_restriction, group_full, legal, creator, no_request, not_mentioned, or unknown_ and WhatsApp's number."`
 	Reason       string `json:"reason" doc:"The same for people."`
 	WhatsAppCode int    `json:"whatsapp_code,omitempty" example:"403" doc:"WhatsApp's number; absent when WhatsApp was not asked."`
 }

@@ -36,7 +36,7 @@ func TestEveryResultOfAdding(t *testing.T) {
 	if got := summary(added); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	r.agrees(jid)
+	r.follows(jid)
 
 	// One question about all numbers, and one change.
 	stats := r.wa.Stats().ByAccount[myNumber]
@@ -105,7 +105,7 @@ func TestMembersMayAsk(t *testing.T) {
 	if got := summary(added); got != bob+" Requested" {
 		t.Errorf("got %s", got)
 	}
-	r.agrees(jid)
+	r.follows(jid)
 }
 
 func TestPartialFailuresAreNoSuccess(t *testing.T) {
@@ -129,6 +129,6 @@ func TestPartialFailuresAreNoSuccess(t *testing.T) {
 		if got := summary(done.outcomes("results")); got != test.want || done.body["success"] != test.success {
 			t.Errorf("%s: %s\nwant %s", done.what, done.raw, test.want)
 		}
-		r.agrees(jid)
+		r.follows(jid)
 	}
 }

@@ -33,7 +33,20 @@ var operations = []operation{
 	{http.MethodDelete, "/participants", `{"participants":["` + bob + `"]}`, false},
 	{http.MethodPost, "/admins", `{"participants":["` + bob + `"]}`, false},
 	{http.MethodDelete, "/admins", `{"participants":["` + bob + `"]}`, false},
+	{http.MethodPatch, "", `{"subject":"x","announce":true}`, false},
+	{http.MethodPut, "/settings", `{"announce":true}`, false},
+	{http.MethodPut, "/settings", `{"locked":false}`, false},
+	{http.MethodPut, "/settings", `{"disappearing_seconds":86400}`, false},
+	{http.MethodGet, "/join-requests", "", false},
+	{http.MethodPost, "/join-requests/approve", `{"participants":["` + bob + `"]}`, false},
+	{http.MethodPost, "/join-requests/reject", `{"participants":["` + bob + `"]}`, false},
+	{http.MethodPut, "/photo", `{"image":"` + aPicture + `"}`, false},
+	{http.MethodDelete, "/photo", "", false},
+	{http.MethodDelete, "", "", false},
 }
+
+// aPicture is a PNG of one pixel in base64.
+const aPicture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 func (o operation) on(r *rig, session, jid string) answer {
 	r.t.Helper()
@@ -57,6 +70,11 @@ func TestRefusalsOfEveryOperation(t *testing.T) {
 		o.on(r, "nobody", foreign).refused(http.StatusNotFound, "session_not_found", "")
 		o.on(r, "empty", foreign).refused(http.StatusConflict, "session_not_linked", "")
 		o.on(r, mySession, "120363999999999999@g.us").refused(http.StatusNotFound, "group_not_found", "")
+		if o.reads {
+			// The mirror does not know other people's groups; WhatsApp does.
+			o.on(r, mySession, foreign).refused(http.StatusNotFound, "group_not_found", "")
+			o.rest += "?refresh=true"
+		}
 		o.on(r, mySession, foreign).refused(http.StatusForbidden, "not_in_group", "")
 		o.on(r, mySession, ann+"@s.whatsapp.net").refused(http.StatusUnprocessableEntity, "invalid", "group_jid")
 		for _, jid := range []string{member, memberPN} {
@@ -65,8 +83,8 @@ func TestRefusalsOfEveryOperation(t *testing.T) {
 			}
 		}
 	}
-	r.agrees(member)
-	r.agrees(memberPN)
+	r.follows(member)
+	r.follows(memberPN)
 }
 
 func TestInvalidBodiesNameTheField(t *testing.T) {
@@ -100,9 +118,32 @@ func TestInvalidBodiesNameTheField(t *testing.T) {
 		{http.MethodPost, "/admins", `{}`, "participants"},
 		{http.MethodDelete, "/admins", `{"participants":["` + bob + `"],"force":true}`, "force"},
 		{http.MethodGet, "/invite-link?reset=perhaps", ``, "reset"},
+		{http.MethodPut, "/settings", `{"announce":"yes"}`, "announce"},
+		{http.MethodPut, "/settings", `{"disappearing_seconds":60}`, "disappearing_seconds"},
+		{http.MethodPatch, "", `{}`, ""},
+		{http.MethodPatch, "", `{"subject":null}`, ""},
+		{http.MethodPatch, "", `{"subject":" "}`, "subject"},
+		{http.MethodPatch, "", `{"subject":"x","description":7}`, "description"},
+		{http.MethodPatch, "", `{"subject":"x","description":"` + strings.Repeat("é", 2049) + `"}`, "description"},
+		{http.MethodPatch, "", `{"subject":"x","prev_id":"OLD"}`, "prev_id"},
+		{http.MethodPatch, "", `{"subject":"x","owner":"me"}`, "owner"},
+		{http.MethodPost, "/join-requests/approve", `{"participants":[]}`, "participants"},
+		{http.MethodPost, "/join-requests/reject", `{"participants":["x"]}`, "participants[0]"},
+		{http.MethodPost, "/sub-groups", `{"groups":[]}`, "groups"},
+		{http.MethodPost, "/sub-groups", `{"groups":["` + jid + `","` + bob + `@s.whatsapp.net"]}`, "groups[1]"},
+		{http.MethodPost, "/sub-groups", `{"groups":["120363999999999999@g.us"]}`, "group_jid"},
+		{http.MethodDelete, "/sub-groups", `{"groups":["120363999999999999@g.us"]}`, "group_jid"},
+		{http.MethodGet, "/sub-groups", ``, "group_jid"},
+		{http.MethodGet, "/photo?format=png", ``, "format"},
+		{http.MethodGet, "/photo?preview=small", ``, "preview"},
+		{http.MethodPut, "/photo", `{}`, "image"},
+		{http.MethodPut, "/photo", `{"image":7}`, "image"},
+		{http.MethodPut, "/photo", `{"image":"?"}`, "image"},
+		{http.MethodPut, "/photo", `{"image":"` + aPicture + `","crop":true}`, "crop"},
+		{http.MethodPost, "", `{"name":"x","participants":[],"community":"` + bob + `@s.whatsapp.net"}`, "community"},
 	} {
 		rest := "/" + jid + test.path
-		if test.path == "" {
+		if test.path == "" && test.method == http.MethodPost {
 			rest = ""
 		}
 		var body any
@@ -113,6 +154,7 @@ func TestInvalidBodiesNameTheField(t *testing.T) {
 			refused(http.StatusUnprocessableEntity, "invalid", test.field)
 	}
 	r.group(http.MethodPut, jid, "/subject", `{"subject":`).refused(http.StatusBadRequest, "malformed", "")
+	r.group(http.MethodPut, jid, "/photo", `{"image":`).refused(http.StatusBadRequest, "malformed", "")
 	r.agrees(jid)
 }
 
@@ -152,7 +194,7 @@ func TestWhatWhatsAppRefuses(t *testing.T) {
 	g2 := func(child string) sandbox.FaultMatch { return sandbox.FaultMatch{XMLNS: "w:g2", Child: child} }
 
 	once(g2("participating"), sandbox.FaultEffect{Error: 429})
-	limited := r.call(http.MethodGet, list, nil).refused(http.StatusTooManyRequests, "rate_limited", "")
+	limited := r.call(http.MethodGet, list+"?refresh=true", nil).refused(http.StatusTooManyRequests, "rate_limited", "")
 	if limited.header.Get("Retry-After") == "" {
 		t.Error("429 without Retry-After")
 	}
@@ -169,10 +211,10 @@ func TestWhatWhatsAppRefuses(t *testing.T) {
 	r.group(http.MethodPut, jid, "/description", `{"description":"No","prev_id":"OLD"}`).refused(http.StatusConflict, "description_conflict", "")
 	r.agrees(jid)
 	once(g2("query"), sandbox.FaultEffect{DropReply: true})
-	r.group(http.MethodGet, jid, "", nil).refused(http.StatusGatewayTimeout, "no_answer", "")
+	r.group(http.MethodGet, jid, "?refresh=true", nil).refused(http.StatusGatewayTimeout, "no_answer", "")
 	once(g2("subject"), sandbox.FaultEffect{DropReply: true})
 	r.group(http.MethodPut, jid, "/subject", object{"subject": "Perhaps"}).refused(http.StatusGatewayTimeout, "outcome_unknown", "")
-	r.agrees(jid)
+	r.follows(jid)
 }
 
 func TestLinkModeBySomeOtherWay(t *testing.T) {
@@ -200,6 +242,12 @@ func TestADisconnectedSession(t *testing.T) {
 	jid := r.create("Mine")
 	r.call(http.MethodPost, "/api/v1/sessions/"+mySession+"/disconnect", nil).status(http.StatusOK)
 	for _, o := range operations {
+		if o.reads {
+			if a := o.on(r, mySession, jid).status(http.StatusOK); a.body["stale"] != true {
+				t.Errorf("%s: not stale: %s", a.what, a.raw)
+			}
+			o.rest += "?refresh=true"
+		}
 		a := o.on(r, mySession, jid).refused(http.StatusServiceUnavailable, "session_not_connected", "")
 		if a.body["errors"] != nil {
 			t.Errorf("%s: %s blames a field", a.what, a.raw)

@@ -46,6 +46,8 @@ func newRig(t *testing.T, change ...func(*config.Config)) *rig {
 	c := config.Default()
 	c.Listen, c.DataDir, c.AdminToken = "127.0.0.1:0", t.TempDir(), adminToken
 	c.WA = config.WA{Endpoint: wa.Endpoint(), RootKey: hex.EncodeToString(root[:])}
+	// Tests do in a second what a bot does in an hour.
+	c.Sessions.ReadRate, c.Sessions.ReadBurst, c.Sessions.WriteRate, c.Sessions.WriteBurst = 1e4, 1e4, 1e4, 1e4
 	for _, apply := range change {
 		apply(&c)
 	}
@@ -128,10 +130,26 @@ func (r *rig) link(id, number string) {
 			if err = json.Unmarshal([]byte(value), &result); err != nil || result.Status != "connected" {
 				r.t.Fatalf("link %s: %s, %v", id, value, err)
 			}
+			r.seeded(id)
 			return
 		}
 	}
 	r.t.Fatalf("the stream of QR codes ended early: %v", lines.Err())
+}
+
+// seeded waits until the session's mirror was compared with WhatsApp's list:
+// what happens before that is found there and is no change in its history.
+func (r *rig) seeded(id string) {
+	r.t.Helper()
+	limit, again := time.After(patience), time.NewTicker(5*time.Millisecond)
+	defer again.Stop()
+	for r.call(http.MethodGet, "/api/v1/sessions/"+id+"/groups", nil).status(http.StatusOK).body["complete"] != true {
+		select {
+		case <-again.C:
+		case <-limit:
+			r.t.Fatalf("waited in vain for the mirror of %s", id)
+		}
+	}
 }
 
 // object is a JSON object.

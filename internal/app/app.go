@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 
@@ -21,6 +23,8 @@ import (
 	"muster/groups"
 	"muster/internal/auth"
 	"muster/internal/config"
+	"muster/internal/idempotency"
+	"muster/internal/queue"
 	"muster/internal/signallog"
 	"muster/messages"
 	"muster/sandbox"
@@ -50,6 +54,10 @@ type App struct {
 	db       *dbutil.Database
 	sandbox  *sandbox.Server // nil unless it runs inside
 	sessions *session.Manager
+	mirror   *groups.Mirror
+	metrics  *prometheus.Registry
+	jobs     *queue.Queue
+	keys     *idempotency.Keys
 	server   *api.Server
 	listener net.Listener
 	token    string // to show at the start, or ""
@@ -72,7 +80,8 @@ func New(ctx context.Context, c config.Config, around Surroundings) (*App, error
 	if around.Out == nil {
 		around.Out = io.Discard
 	}
-	a := &App{config: c, around: around, log: around.Log}
+	a := &App{config: c, around: around, log: around.Log, metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -98,7 +107,16 @@ func (a *App) build(ctx context.Context) error {
 	}
 	v1.RegisterTokens(a.server.Huma(), tokens)
 	v1.RegisterSessions(a.server.Huma(), a.server.Router(), a.sessions, tokens)
-	v1.RegisterGroups(a.server.Huma(), groups.NewService(a.sessions))
+	service := groups.NewService(a.sessions, a.mirror)
+	a.mirror.Start(ctx)
+	a.onClose("mirror", a.mirror.Close)
+	v1.RegisterGroups(a.server.Huma(), a.server.Router(), service)
+	v1.RegisterPhotos(a.server, service)
+	bulkJobs, err := a.openJobs(ctx, service)
+	if err != nil {
+		return err
+	}
+	v1.RegisterJobs(a.server.Huma(), bulkJobs)
 	v1.RegisterMessages(a.server.Huma(), messages.NewService(a.sessions))
 	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
 	if err != nil {
@@ -123,6 +141,10 @@ func (a *App) openStore(ctx context.Context) (*auth.Tokens, error) {
 	if err = store.ClaimRealm(ctx, a.db, realm(a.config)); err != nil {
 		return nil, err
 	}
+	a.keys = idempotency.NewKeys(idempotency.Options{DB: a.db, SettleAfter: a.config.Sessions.SettleAfter})
+	if err = a.keys.Recover(ctx); err != nil {
+		return nil, err
+	}
 	tokens := auth.NewTokens(a.db, a.config.AdminToken, time.Now)
 	a.token, err = adminToken(ctx, a.config, tokens)
 	return tokens, err
@@ -136,11 +158,14 @@ func (a *App) openSessions(ctx context.Context) error {
 	if a.sandbox = world.sandbox; a.sandbox != nil {
 		a.onClose("sandbox", func(context.Context) error { return a.sandbox.Close() })
 	}
+	a.mirror = groups.NewMirror(groups.MirrorOptions{DB: a.db, Log: a.log, Metrics: a.metrics})
 	limits := a.config.Sessions
 	a.sessions, err = session.NewManager(ctx, session.Options{
-		DB: a.db, Network: world.network, Log: a.log,
+		DB: a.db, Network: world.network, Log: a.log, Handlers: []session.Handler{a.mirror.Apply},
 		StartParallel: limits.StartParallel, StartJitter: limits.StartJitter,
 		ReadTimeout: limits.ReadTimeout, WriteTimeout: limits.WriteTimeout,
+		ReadPace:  session.Pace{Rate: limits.ReadRate, Burst: limits.ReadBurst},
+		WritePace: session.Pace{Rate: limits.WriteRate, Burst: limits.WriteBurst}, PaceWait: limits.PaceWait,
 		SilenceLimit: limits.SilenceAfter, ProbeTimeout: limits.ProbeTimeout, DegradedLimit: limits.ReconnectAfter,
 	})
 	if err != nil {
@@ -153,7 +178,7 @@ func (a *App) openSessions(ctx context.Context) error {
 func (a *App) apiOptions(tokens *auth.Tokens) api.Options {
 	limits := a.config.HTTP
 	return api.Options{
-		Tokens: tokens, Log: a.log.With().Str("component", "api").Logger(), Version: a.around.Version,
+		Tokens: tokens, Keys: a.keys, Metrics: a.metrics, Log: a.log.With().Str("component", "api").Logger(), Version: a.around.Version,
 		Healthy: func(ctx context.Context) error { return a.db.RawDB.PingContext(ctx) },
 		Progress: func() api.Progress {
 			p := a.sessions.Progress()
@@ -183,11 +208,15 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.sessions.Start(ctx); err != nil {
 		return errors.Join(err, a.Close())
 	}
+	if err := a.jobs.Start(ctx); err != nil {
+		return errors.Join(err, a.Close())
+	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	failed := make(chan error, 1)
 	var running sync.WaitGroup
 	running.Go(func() { failed <- a.server.Serve(a.listener) })
+	running.Go(func() { trim(working) })
 	a.onClose("HTTP server", func(ctx context.Context) error {
 		stop()
 		return errors.Join(a.endRequests(ctx), ignoreClosed(a.listener.Close()), ended(ctx, &running))

@@ -80,6 +80,7 @@ type Tokens struct {
 	db         *dbutil.Database
 	now        func() time.Time
 	configured []byte // digest of the configured admin token, or nil
+	accepted   cache
 }
 
 // NewTokens works on the database's tokens. A non-empty adminToken is accepted
@@ -102,6 +103,18 @@ func (t *Tokens) Authenticate(ctx context.Context, secret string) (Principal, er
 	if t.configured != nil && subtle.ConstantTimeCompare(hash, t.configured) == 1 {
 		return Principal{TokenID: configuredID, Name: "configured admin token", Admin: true}, nil
 	}
+	remembered, changes, ok := t.accepted.find([32]byte(hash), t.now())
+	if ok {
+		return remembered, nil
+	}
+	principal, err := t.lookUp(ctx, hash)
+	if err == nil {
+		t.accepted.add([32]byte(hash), principal, t.now(), changes)
+	}
+	return principal, err
+}
+
+func (t *Tokens) lookUp(ctx context.Context, hash []byte) (Principal, error) {
 	row := t.db.QueryRow(ctx, selectTokens+" WHERE hash = $1", hash)
 	token, stored, err := scanToken(row)
 	// The index lookup leaks at most something about the hash of a random
@@ -225,6 +238,7 @@ func parseCursor(cursor string) (created int64, id string, err error) {
 // Unbind takes a session that was deleted out of every token, so that a later
 // session of the same name is not open to whoever held the old one's token.
 func (t *Tokens) Unbind(ctx context.Context, sessionID string) error {
+	defer t.accepted.clear()
 	return t.db.DoTxn(ctx, nil, func(ctx context.Context) error {
 		bound, err := t.boundTo(ctx, sessionID)
 		if err != nil {
@@ -268,6 +282,7 @@ func (t *Tokens) boundTo(ctx context.Context, sessionID string) (bound []Token, 
 // Revoke ends a token at once. An unknown ID is a *fault.Error NotFound;
 // revoking twice is not an error.
 func (t *Tokens) Revoke(ctx context.Context, id string) error {
+	defer t.accepted.clear()
 	result, err := t.db.Exec(ctx,
 		"UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0 THEN $1 ELSE revoked_at END WHERE id = $2", t.now().Unix(), id)
 	if err != nil {

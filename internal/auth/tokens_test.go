@@ -221,3 +221,29 @@ func TestUnbind(t *testing.T) {
 		}
 	})
 }
+
+// What one process ends, another that has just seen the token accepts for a
+// second at most.
+func TestRevokedByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *dbutil.Database) {
+		var now clock
+		server, other := auth.NewTokens(db, "", now.now), auth.NewTokens(db, "", now.now)
+		token, secret, err := other.Create(t.Context(), auth.CreateRequest{Name: "x", Sessions: []string{"one"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // looked up, then remembered
+			if p, err := server.Authenticate(t.Context(), secret); err != nil || p.TokenID != token.ID || !p.May("one") {
+				t.Fatalf("the principal is %+v, %v", p, err)
+			}
+		}
+		if err = other.Revoke(t.Context(), token.ID); err != nil {
+			t.Fatal(err)
+		}
+		now.advance(time.Second)
+		if _, err = server.Authenticate(t.Context(), secret); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a second later a revoked token gives %v", err)
+		}
+	})
+}

@@ -14,7 +14,7 @@ import (
 
 // tokenCommands work on the database itself, so they need no token; who may
 // read the data directory is the administrator anyway. A running server sees
-// the change with the next request.
+// the change within a second.
 type tokenCommands struct {
 	Create createTokenCommand `cmd:"" help:"Make a token and print it. It cannot be read again."`
 	List   listTokensCommand  `cmd:"" help:"List the tokens."`

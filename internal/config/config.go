@@ -46,7 +46,7 @@ type WA struct {
 
 // HTTP bounds what a request may take.
 type HTTP struct {
-	BodyLimit      Size          `key:"body_limit" doc:"Largest request body."`
+	BodyLimit      Size          `key:"body_limit" doc:"Largest request body. Uploads of pictures have a limit of their own."`
 	HeaderLimit    Size          `key:"header_limit" doc:"Largest request line with all headers."`
 	ReadTimeout    time.Duration `key:"read_timeout" doc:"How long a request may take to arrive."`
 	WriteTimeout   time.Duration `key:"write_timeout" doc:"How long an answer may take to be sent."`
@@ -60,6 +60,12 @@ type Sessions struct {
 	StartJitter    time.Duration `key:"start_jitter" doc:"Each session's start waits a random time up to this."`
 	ReadTimeout    time.Duration `key:"read_timeout" doc:"How long WhatsApp may take to answer a question."`
 	WriteTimeout   time.Duration `key:"write_timeout" doc:"How long WhatsApp may take to confirm a change."`
+	ReadRate       float64       `key:"read_rate" doc:"How many questions a second each session may ask WhatsApp, in the long run. Answers from the mirror are not counted."`
+	ReadBurst      int           `key:"read_burst" doc:"How many questions at once, after a quiet time."`
+	WriteRate      float64       `key:"write_rate" doc:"How many changes a second each session may make, messages included, in the long run."`
+	WriteBurst     int           `key:"write_burst" doc:"How many changes at once, after a quiet time."`
+	PaceWait       time.Duration `key:"pace_wait" doc:"How long a request waits for its turn before it is refused with 429."`
+	SettleAfter    time.Duration `key:"settle_after" doc:"A new group whose creation was not answered, and that WhatsApp does not list this much later, was not made."`
 	SilenceAfter   time.Duration `key:"silence_after" doc:"A connected session that received nothing for this long is probed."`
 	ProbeTimeout   time.Duration `key:"probe_timeout" doc:"A session that does not answer the probe for this long is degraded."`
 	ReconnectAfter time.Duration `key:"reconnect_after" doc:"A session that is degraded for this long is reconnected."`
@@ -100,6 +106,8 @@ func Default() Config {
 		Sessions: Sessions{
 			StartParallel: 16, StartJitter: 250 * time.Millisecond,
 			ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
+			ReadRate: 10, ReadBurst: 60, WriteRate: 5, WriteBurst: 30, PaceWait: 5 * time.Second,
+			SettleAfter:  30 * time.Second,
 			SilenceAfter: 50 * time.Second, ProbeTimeout: 10 * time.Second, ReconnectAfter: 2 * time.Minute,
 		},
 		Log: Log{Level: "info", Format: FormatConsole},

@@ -37,7 +37,11 @@ func (c Config) Validate() error {
 // positive refuses zero, which would switch a bound off, but for the jitter,
 // which is no bound.
 func positive(f field) error {
-	if !f.value.CanInt() || f.value.Int() > 0 || f.key == "sessions.start_jitter" && f.value.Int() == 0 {
+	if f.key == "sessions.start_jitter" && f.value.Int() == 0 {
+		return nil
+	}
+	if !f.value.CanInt() && !f.value.CanFloat() ||
+		f.value.CanInt() && f.value.Int() > 0 || f.value.CanFloat() && f.value.Float() > 0 {
 		return nil
 	}
 	return fmt.Errorf("%s: %s must be more than zero", f.key, f.text())

@@ -296,11 +296,17 @@ func govern(t *testing.T, s *server, f *foreign) {
 		Locked   bool   `json:"locked"`
 		Timer    int    `json:"disappearing_seconds"`
 	}
-	s.api(t, http.MethodGet, "/sessions/bot/groups/"+group.ID+"/info", nil, &info)
-	if info.Name != "Foreign and renamed" || info.Topic != "Described by others" || info.Approval != "on" ||
-		info.AddMode != "admin_add" || !info.Announce || !info.Locked || info.Timer != 86400 {
-		t.Errorf("Muster sees %+v", info)
-	}
+	until(t, "Muster knows what the foreign client has changed", func() bool {
+		status, raw, err := request(http.MethodGet, s.url+"/api/v1/sessions/bot/groups/"+group.ID+"/info", nil)
+		if err != nil || status == http.StatusNotFound {
+			return false // the session has not heard of the group yet
+		}
+		if err := json.Unmarshal(raw, &info); err != nil {
+			t.Fatalf("%d %s", status, raw)
+		}
+		return info.Name == "Foreign and renamed" && info.Topic == "Described by others" && info.Approval == "on" &&
+			info.AddMode == "admin_add" && info.Announce && info.Locked && info.Timer == 86400
+	})
 	// The other way round: Muster, now an admin, changes, the foreign client sees.
 	s.api(t, http.MethodPut, "/sessions/bot/groups/"+group.ID+"/subject", map[string]any{"subject": "Renamed by Muster"}, nil)
 	f.wait(t, "the new subject", func(s said) bool {

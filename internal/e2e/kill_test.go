@@ -65,7 +65,7 @@ func changeUntilKilled(t *testing.T, s *server, jid string, round int) *sync.Wai
 	return &changing
 }
 
-// agree compares what every session says of the group with the service's truth.
+// agree waits until every session says of the group what is the service's truth.
 func agree(t *testing.T, w *world, s *server, jid string) {
 	t.Helper()
 	var truth struct {
@@ -78,11 +78,10 @@ func agree(t *testing.T, w *world, s *server, jid string) {
 			Name         string `json:"name"`
 			Participants []any  `json:"participants"`
 		}
-		s.api(t, http.MethodGet, "/sessions/"+id+"/groups/"+jid+"/info", nil, &info)
-		if info.Name != truth.Subject || len(info.Participants) != len(truth.Participants) {
-			t.Errorf("session %s sees %q with %d, the truth is %q with %d",
-				id, info.Name, len(info.Participants), truth.Subject, len(truth.Participants))
-		}
+		until(t, fmt.Sprintf("session %s sees %q with %d members", id, truth.Subject, len(truth.Participants)), func() bool {
+			s.api(t, http.MethodGet, "/sessions/"+id+"/groups/"+jid+"/info", nil, &info)
+			return info.Name == truth.Subject && len(info.Participants) == len(truth.Participants)
+		})
 	}
 }
 

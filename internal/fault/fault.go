@@ -18,6 +18,7 @@ const (
 	Malformed        Code = "malformed"          // the request cannot be read: broken JSON, wrong type
 	Invalid          Code = "invalid"            // well-formed, but a field's value is not acceptable
 	TooLarge         Code = "too_large"          // the request is larger than the limit
+	UnsupportedMedia Code = "unsupported_media"  // an upload of a kind that is not understood
 	Unauthenticated  Code = "unauthenticated"    // no token, or one that is not known
 	Forbidden        Code = "forbidden"          // the token does not allow it
 	NotFound         Code = "not_found"          // no such path or record
@@ -36,6 +37,10 @@ const (
 	NotInGroup          Code = "not_in_group"
 	NotAdmin            Code = "not_admin"            // the operation needs an admin of the group
 	DescriptionConflict Code = "description_conflict" // prev_id is not the current description
+	InviteRevoked       Code = "invite_revoked"       // an invitation that was good once and is no longer
+	InviteInvalid       Code = "invite_invalid"       // what never was an invitation
+	GroupFull           Code = "group_full"           // the group, or its community, takes nobody else
+	AlreadyMember       Code = "already_member"       // the session's account is in the group already
 	RateLimited         Code = "rate_limited"         // WhatsApp, or our own pacing, asks to wait
 	Rejected            Code = "rejected"             // WhatsApp refused for a reason of its own
 	NoAnswer            Code = "no_answer"            // a read was not answered in time
@@ -49,9 +54,10 @@ const (
 // Codes lists every code, for the edges' tables and the tests that check them.
 func Codes() []Code {
 	return []Code{
-		Malformed, Invalid, TooLarge, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, Conflict,
+		Malformed, Invalid, TooLarge, UnsupportedMedia, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, Conflict,
 		SessionNotFound, SessionExists, SessionNotLinked, SessionLinked, SessionNotConnected,
-		GroupNotFound, NotInGroup, NotAdmin, DescriptionConflict, RateLimited, Rejected,
+		GroupNotFound, NotInGroup, NotAdmin, DescriptionConflict,
+		InviteRevoked, InviteInvalid, GroupFull, AlreadyMember, RateLimited, Rejected,
 		NoAnswer, OutcomeUnknown, Unavailable, Internal,
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"net/url"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -24,14 +23,7 @@ import (
 // missing URL fails the test.
 func Each(t *testing.T, test func(t *testing.T, db *dbutil.Database)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
-	if dsn := os.Getenv("MUSTER_TEST_POSTGRES"); dsn != "" {
-		t.Run("postgres", func(t *testing.T) { test(t, postgres(t, dsn)) })
-	} else if os.Getenv("MUSTER_REQUIRE_ALL") == "1" {
-		t.Run("postgres", func(t *testing.T) {
-			t.Fatal("MUSTER_REQUIRE_ALL is set and MUSTER_TEST_POSTGRES is not")
-		})
-	}
+	EachStore(t, func(t *testing.T, options store.Options) { test(t, open(t, options)) })
 }
 
 // SQLite opens an empty, upgraded SQLite database that is closed with the test.
@@ -58,9 +50,9 @@ func open(t testing.TB, options store.Options) *dbutil.Database {
 	return db
 }
 
-// postgres makes a database for one test. A schema would not do: the schema
-// upgrades look tables up by name in the whole database.
-func postgres(t testing.TB, server string) *dbutil.Database {
+// ownDatabase makes a database for one test and returns its URL. A schema would
+// not do: the schema upgrades look tables up by name in the whole database.
+func ownDatabase(t testing.TB, server string) string {
 	t.Helper()
 	own, err := url.Parse(server)
 	if err != nil || own.Scheme == "" {
@@ -85,5 +77,5 @@ func postgres(t testing.TB, server string) *dbutil.Database {
 		}
 	})
 	own.Path = "/" + name
-	return open(t, store.Options{Driver: store.Postgres, DSN: own.String()})
+	return own.String()
 }

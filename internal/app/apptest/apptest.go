@@ -45,19 +45,28 @@ func Config(t testing.TB, change ...func(*config.Config)) config.Config {
 	c.Listen, c.Sandbox.Listen, c.DataDir = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
 	c.Sandbox.Enabled, c.Sandbox.World = true, config.WorldEmpty
 	c.ShutdownTimeout = 10 * time.Second
+	// Tests do in a second what a bot does in an hour.
+	c.Sessions.ReadRate, c.Sessions.ReadBurst, c.Sessions.WriteRate, c.Sessions.WriteBurst = 1e4, 1e4, 1e4, 1e4
 	for _, apply := range change {
 		apply(&c)
 	}
 	return c
 }
 
-// Start runs a server until Stop or the end of the test.
+// Start runs a server until Stop or the end of the test. Its warnings go to
+// the test's log.
 func Start(t testing.TB, c config.Config) *Program {
+	t.Helper()
+	return StartLogging(t, c, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel))
+}
+
+// StartLogging is Start with a logger of the test's choice.
+func StartLogging(t testing.TB, c config.Config, log zerolog.Logger) *Program {
 	t.Helper()
 	out := &announcement{said: make(chan string, 1)}
 	server, err := app.New(t.Context(), c, app.Surroundings{
 		Version: "test", Out: out, Identity: sandboxtest.Identity(t),
-		Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+		Log: log,
 	})
 	if err != nil {
 		t.Fatalf("start the program: %v", err)
