@@ -101,33 +101,41 @@ func (c *companion) bucket(kind Kind) *bucket {
 }
 
 func (c *companion) do(ctx context.Context, op func(ctx context.Context, client *whatsmeow.Client) error) error {
-	r, leave, err := c.enter()
+	r, ctx, leave, err := c.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	return op(ctx, r.client)
+	if err = op(ctx, r.client); wasCut(ctx, err) {
+		return errCut
+	}
+	return err
 }
 
-// enter admits an operation to the connection; call leave at its end. The loop
-// waits for those it admitted before it connects again, so that whatsmeow
-// finds no connection to repeat their requests on.
-func (c *companion) enter() (r *run, leave func(), err error) {
+// enter admits an operation to the connection, with the context that ends when
+// the connection does; call leave at its end. The loop waits for those it
+// admitted before it connects again.
+func (c *companion) enter(ctx context.Context) (r *run, _ context.Context, leave func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err = c.online(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	flights := c.run.flights
-	flights.begin()
-	return c.run, flights.end, nil
+	ctx, leave = c.run.flights.take(ctx)
+	return c.run, ctx, leave, nil
+}
+
+// connected is the present connection's run.
+func (c *companion) connected() (*run, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.run, c.online()
 }
 
 // ready says why an operation cannot begin now.
 func (c *companion) ready() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.online()
+	_, err := c.connected()
+	return err
 }
 
 // online is ready for those who hold the lock.

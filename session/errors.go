@@ -135,7 +135,7 @@ func translate(kind Kind, err error) error {
 func brokeConnection(err error) bool {
 	var cut *whatsmeow.DisconnectedError
 	var socket *net.OpError
-	return errors.As(err, &cut) || errors.As(err, &socket) || errors.Is(err, net.ErrClosed)
+	return errors.Is(err, errCut) || errors.As(err, &cut) || errors.As(err, &socket) || errors.Is(err, net.ErrClosed)
 }
 
 func translateAnswer(kind Kind, iq *whatsmeow.IQError, err error) error {

@@ -312,7 +312,8 @@ func (c *companion) shutDown(ctx context.Context) error {
 // sayGoodbye removes this device from the account at WhatsApp and deletes its
 // keys.
 func (c *companion) sayGoodbye(ctx context.Context) error {
-	r, leave, err := c.enter()
+	// Not with enter's context: whatsmeow hangs up before it deletes the keys.
+	r, _, leave, err := c.enter(ctx)
 	if err != nil {
 		return err
 	}

@@ -56,12 +56,10 @@ func (m *Manager) mediaClient(id string) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, leave, err := c.enter()
+	r, err := c.connected()
 	if err != nil {
 		return nil, err
 	}
-	// A download is no request on the connection: a reconnect need not wait.
-	leave()
 	return &http.Client{Transport: r.http.Transport, CheckRedirect: m.options.Network.followMedia}, nil
 }
 

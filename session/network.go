@@ -93,15 +93,17 @@ func (n Network) install() error {
 }
 
 // httpClient makes the one client that a session uses for its websocket and
-// its media. received is called for whatever arrives on the websocket.
-func (n Network) httpClient(proxy *url.URL, received func()) *http.Client {
+// its media. received is called for whatever arrives on a websocket, opened when
+// one was opened, and what that returns when it has ended, before its reader or
+// who closed it knows.
+func (n Network) httpClient(proxy *url.URL, received func(), opened func() (ended func())) *http.Client {
 	var next http.RoundTripper
 	if n.IsSandbox() {
 		next = n.sandboxTransport(proxy)
 	} else {
 		next = realTransport(proxy)
 	}
-	return &http.Client{Transport: &tap{next: next, received: received}}
+	return &http.Client{Transport: &tap{next: next, received: received, opened: opened}}
 }
 
 func realTransport(proxy *url.URL) *http.Transport {
@@ -157,10 +159,11 @@ func (r *redirect) RoundTrip(req *http.Request) (*http.Response, error) {
 func (r *redirect) CloseIdleConnections() { r.next.CloseIdleConnections() }
 
 // tap reports every read on an upgraded connection, which is how a session
-// knows when it last heard from WhatsApp, whatever the frame was.
+// knows when it last heard from WhatsApp, whatever the frame was, and its end.
 type tap struct {
 	next     http.RoundTripper
 	received func()
+	opened   func() (ended func())
 }
 
 func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -169,8 +172,7 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	if stream, ok := resp.Body.(io.ReadWriteCloser); ok {
-		t.received()
-		resp.Body = &tappedStream{ReadWriteCloser: stream, received: t.received}
+		resp.Body = &tappedStream{ReadWriteCloser: stream, received: t.received, ended: t.opened()}
 	}
 	return resp, nil
 }
@@ -185,7 +187,7 @@ func (t *tap) CloseIdleConnections() {
 
 type tappedStream struct {
 	io.ReadWriteCloser
-	received func()
+	received, ended func()
 }
 
 func (s *tappedStream) Read(p []byte) (int, error) {
@@ -193,7 +195,15 @@ func (s *tappedStream) Read(p []byte) (int, error) {
 	if count > 0 {
 		s.received()
 	}
+	if err != nil {
+		s.ended()
+	}
 	return count, err
+}
+
+func (s *tappedStream) Close() error {
+	s.ended()
+	return s.ReadWriteCloser.Close()
 }
 
 // dialFunc is the type of http.Transport.DialContext.

@@ -109,11 +109,11 @@ func (r *run) hangUp(a *attempt) {
 		return // nothing was ever sent over it, and whatsmeow holds its lock
 	}
 	r.c.mu.Lock()
-	flights := r.flights
-	r.flights = &tally{}
+	going := r.flights
+	r.flights = &flights{}
 	r.c.mu.Unlock()
 	r.client.Disconnect()
-	r.drain(flights, "operations of the last connection are still running")
+	r.drain(&going.tally, "operations of the last connection are still running")
 	// What the closed connection has delivered and nobody has begun to decrypt
 	// stays unacknowledged and will be delivered again.
 	a.end()

@@ -43,9 +43,10 @@ func newConnector(path string) *connector {
 		// FULL, not NORMAL: an event is acknowledged to WhatsApp once it is
 		// committed, so a commit must survive a power failure too.
 		"_synchronous": {"FULL"},
-		// Half a megabyte for each connection, outside Go's heap. What is beyond it
-		// is in the system's cache, which is nearly as fast.
-		"_cache_size":   {"-512"},
+		// In KiB, for each connection, and outside Go's heap, where what a burst of
+		// connections took is not given back. What is beyond it is in the system's
+		// cache, which is nearly as fast.
+		"_cache_size":   {"-256"},
 		"_busy_timeout": {fmt.Sprint(fileBusyTimeout.Milliseconds())},
 		// A transaction takes the write lock at its start; upgrading a read
 		// lock later fails at once when another writer was faster.

@@ -37,7 +37,7 @@ type Options struct {
 	Log zerolog.Logger
 }
 
-// Pool sizes. A SQLite connection costs a file handle and up to 512 KiB of page
+// Pool sizes. A SQLite connection costs a file handle and up to 256 KiB of page
 // cache; connections beyond the idle limit are closed again after a burst, and
 // those within it when nothing has needed them for a while.
 const (

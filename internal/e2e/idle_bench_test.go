@@ -50,16 +50,17 @@ func measureIdle(b *testing.B, sessions int) {
 	linkSessions(b, w, served, sessions)
 	hold(b, w, held, sessions).end(b) // links them
 
-	// New processes: what linking took must not count.
-	muster, bare := serve(b, w, served), hold(b, w, held, sessions)
-	noMuster, noBare := serve(b, w, filepath.Join(dir, "none")), hold(b, w, filepath.Join(dir, "none.db"), 0)
+	// New processes, one after the other: what linking took must not count.
 	var stats struct {
 		Connected int `json:"connected_devices"`
 	}
-	until(b, "every device is connected", func() bool {
+	muster := serve(b, w, served)
+	until(b, "every session is connected", func() bool {
 		w.control(b, http.MethodGet, "/stats", nil, &stats)
-		return stats.Connected == 2*sessions
+		return stats.Connected == sessions
 	})
+	bare := hold(b, w, held, sessions)
+	noMuster, noBare := serve(b, w, filepath.Join(dir, "none")), hold(b, w, filepath.Join(dir, "none.db"), 0)
 	<-time.After(idleRest)
 	each := func(full, empty *process) float64 {
 		return float64(full.memory(b)-empty.memory(b)) / float64(sessions) / 1024
