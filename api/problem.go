@@ -28,6 +28,7 @@ type ProblemDocument struct {
 	Code      fault.Code   `json:"code" example:"session_not_found" doc:"What went wrong, for programs. Codes are never renamed."`
 	RequestID string       `json:"request_id,omitempty" doc:"The id of the request, also in X-Request-Id and in the server's log."`
 	Errors    []FieldError `json:"errors,omitempty" doc:"The fields that are not acceptable."`
+	Results   []any        `json:"results,omitempty" doc:"With outcome_unknown, of a request that does several things: what became of each as far as it is known, as in the answer of a success."`
 
 	retryAfter time.Duration
 }
@@ -79,6 +80,15 @@ func Problem(ctx context.Context, err error) *ProblemDocument {
 		p.Detail = failure.Field + ": " + failure.Message
 	}
 	logProblem(ctx, p, failure, err)
+	return p
+}
+
+// PartialProblem is Problem for a request of which some parts have a result.
+func PartialProblem[Result any](ctx context.Context, err error, results []Result) *ProblemDocument {
+	p := Problem(ctx, err)
+	for _, result := range results {
+		p.Results = append(p.Results, result)
+	}
 	return p
 }
 

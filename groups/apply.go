@@ -30,12 +30,11 @@ const (
 	rowChanged
 )
 
-// request is somebody who waits to be let in.
+// request is somebody of whom an event has told that they wait to be let in. It
+// is for telling approvals from additions; who really waits only WhatsApp knows.
 type request struct {
-	who    Identity
-	method string
-	at     time.Time
-	fresh  bool // not stored yet
+	who   Identity
+	fresh bool // not stored yet
 }
 
 // mirrored is a group as the mirror holds it, and what changes do to it. It is
@@ -70,8 +69,11 @@ type effect struct {
 	stateless bool
 }
 
-// Keys of mirrored.times that are not kinds.
-const membersStamp ChangeKind = "members"
+// Keys of mirrored.times that are not kinds, or begin those of our own changes.
+const (
+	membersStamp ChangeKind = "members"
+	own          ChangeKind = "own "
+)
 
 // raceWindow is how long before an operation's change an event may have come
 // that in truth followed it.
@@ -106,7 +108,7 @@ func (g *mirrored) take(c Change, me Identity, now time.Time) []effect {
 			return []effect{{kind: c.Kind, after: c.Text, stateless: true}}
 		}
 	}
-	return g.takeValue(c, now)
+	return g.takeValue(c, me, now)
 }
 
 // unplaced is the history of a change of a group that the mirror does not have.
@@ -199,9 +201,12 @@ func (g *mirrored) doubt() { g.stale, g.ask, g.dirty = true, true, true }
 
 // takeValue applies a change of one value. Events tell the second in which they
 // happened: an older one is late, and two of one second may come in either
-// order, so WhatsApp is asked.
-func (g *mirrored) takeValue(c Change, now time.Time) []effect {
+// order, so WhatsApp is asked. So it is about an event of our own account's doing
+// that follows a change of ours: it is the late echo of the one before, which
+// must not take the newer value back, or the account's phone was faster.
+func (g *mirrored) takeValue(c Change, me Identity, now time.Time) []effect {
 	was, want := g.value(c.Kind), c.value()
+	differs := was != want || c.Kind == ChangeDescription && c.TopicID != g.TopicID
 	switch c.Source {
 	case SourceEvent:
 		last, at := g.times[c.Kind], c.At.Unix()
@@ -211,12 +216,17 @@ func (g *mirrored) takeValue(c Change, now time.Time) []effect {
 			}
 			return nil
 		}
-		if at == last.At && (was != want || c.Kind == ChangeDescription && c.TopicID != g.TopicID) {
+		if at == last.At && differs {
 			g.doubt()
 		}
 		g.note(c.Kind, stamp{At: at, Here: now.Unix()})
+		if differs && c.Actor.same(me) && g.happenedSince(own+c.Kind, now) {
+			g.doubt()
+			return nil
+		}
 	case SourceAPI:
-		if was != want && g.happenedSince(c.Kind, c.At) {
+		g.note(own+c.Kind, stamp{Here: now.Unix()})
+		if differs && g.happenedSince(c.Kind, c.At) {
 			g.doubt()
 		}
 	}

@@ -181,7 +181,7 @@ func (g *mirrored) takeRequests(c Change) []effect {
 		at := g.waiting(who)
 		switch {
 		case c.Kind == ChangeRequested && at < 0 && g.find(who) < 0:
-			g.requests = append(g.requests, request{who: who, method: c.Text, at: c.At, fresh: true})
+			g.requests = append(g.requests, request{who: who, fresh: true})
 			g.dirty = true
 			news = append(news, personOf(who, ""))
 		case c.Kind == ChangeRequested:

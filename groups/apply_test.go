@@ -46,7 +46,12 @@ func TestLateAndRepeatedValues(t *testing.T) {
 		"of one second":       {[]Change{subject("B", 1), subject("C", 1)}, "C", true, 2},
 		"echo of our own":     {[]Change{{Kind: ChangeSubject, Text: "B", At: at(990), Source: SourceAPI}, subject("B", 3)}, "B", false, 1},
 		"our clock is behind": {[]Change{subject("B", 500), {Kind: ChangeSubject, Text: "C", At: at(1010), Source: SourceAPI}, subject("C", 501)}, "C", false, 2},
-		"written down late":   {[]Change{subject("B", 500), {Kind: ChangeSubject, Text: "C", At: at(1000), Source: SourceAPI}}, "C", true, 2},
+		"late echo of our own": {[]Change{
+			{Kind: ChangeSubject, Text: "B", At: at(999), Source: SourceAPI}, {Kind: ChangeSubject, Text: "C", At: at(1000), Source: SourceAPI},
+			{Kind: ChangeSubject, Text: "B", At: at(999), Actor: someone(0)},
+		}, "C", true, 2},
+		"after our own":     {[]Change{{Kind: ChangeSubject, Text: "B", At: at(1000), Source: SourceAPI}, {Kind: ChangeSubject, Text: "C", At: at(1000), Actor: someone(1)}}, "C", false, 2},
+		"written down late": {[]Change{subject("B", 500), {Kind: ChangeSubject, Text: "C", At: at(1000), Source: SourceAPI}}, "C", true, 2},
 	} {
 		g, entries := aMirrored(), 0
 		for _, c := range test.changes {
@@ -54,6 +59,32 @@ func TestLateAndRepeatedValues(t *testing.T) {
 		}
 		if g.Subject != test.want || g.stale != test.doubt || entries != test.entries {
 			t.Errorf("%s: %q, doubt %v, %d entries; want %q, %v, %d", name, g.Subject, g.stale, entries, test.want, test.doubt, test.entries)
+		}
+	}
+}
+
+// Two descriptions of the same text, or two deletions, differ by their ids.
+func TestDescriptionsOfOneText(t *testing.T) {
+	t.Parallel()
+	theirs := Change{Kind: ChangeDescription, TopicID: "THEIRS", At: at(500)}
+	ours := Change{Kind: ChangeDescription, TopicID: "OURS", At: at(1000), Source: SourceAPI}
+	echo := Change{Kind: ChangeDescription, TopicID: "OURS", At: at(501)}
+	for name, test := range map[string]struct {
+		changes []Change
+		doubt   bool
+	}{
+		"written down late":           {[]Change{theirs, ours}, true},
+		"echo of our own":             {[]Change{ours, echo}, false},
+		"the echo is faster":          {[]Change{echo, ours}, false},
+		"ours replaces an older one":  {[]Change{theirs, echo, ours}, false},
+		"theirs came a second before": {[]Change{theirs, echo}, false},
+	} {
+		g := aMirrored()
+		for _, c := range test.changes {
+			g.run(c)
+		}
+		if g.TopicID != "OURS" || g.stale != test.doubt {
+			t.Errorf("%s: %s, doubt %v", name, g.TopicID, g.stale)
 		}
 	}
 }

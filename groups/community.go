@@ -206,7 +206,7 @@ func (s *Service) Participants(ctx context.Context, req ParticipantsRequest) ([]
 	if err != nil {
 		return nil, err
 	}
-	group, err := s.group(ctx, req.SessionID, jid)
+	group, err := s.Get(ctx, GetRequest{Target: req.Target, Members: true})
 	if err != nil || !group.Community.IsCommunity {
 		return group.Participants, err
 	}

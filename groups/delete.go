@@ -41,7 +41,9 @@ type Deletion struct {
 // refused with not_admin to others than admins. It stops, with the account still
 // in the group, when somebody cannot be removed; the creator is tried first,
 // because nobody can remove the creator. What keeps anything at all from
-// happening is an error; what stops it later is in the answer.
+// happening is an error; what stops it later is in the answer. Only when it is
+// not known whether the last step has happened there are both, the fault
+// outcome_unknown and the results before it.
 //
 // A community is dissolved at once, as WhatsApp has a request for that: its
 // groups go on by themselves, without the announcement group.
@@ -86,6 +88,9 @@ func (s *Service) Delete(ctx context.Context, req DeleteRequest) (Deletion, erro
 // stopped is the deletion that an error has cut short. Before anything was done
 // it is only the error.
 func (d Deletion) stopped(err error) (Deletion, error) {
+	if fault.Is(err, fault.OutcomeUnknown) {
+		return d, err
+	}
 	if !slices.ContainsFunc(d.Results, func(r Result) bool { return r.Status == StatusRemoved }) {
 		return Deletion{}, err
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"unicode/utf8"
 
+	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
 	"muster/internal/fault"
+	"muster/store"
 )
 
 // DescriptionRequest asks for a new description (topic), or for none.
@@ -103,9 +105,28 @@ func (s *Service) setDescription(ctx context.Context, sessionID string, group ty
 		case prev == "" && attempt < descriptionAttempts && fault.Is(err, fault.DescriptionConflict):
 			current = s.fresh
 		default:
-			return err
+			return s.disputed(ctx, sessionID, group, replaces, err)
 		}
 	}
+}
+
+// disputed has WhatsApp asked about a group when a change was refused as being
+// against another description than the current one, and the mirror takes that
+// one for current. The error stays what it is.
+func (s *Service) disputed(ctx context.Context, sessionID string, group types.JID, replaced string, err error) error {
+	if !fault.Is(err, fault.DescriptionConflict) {
+		return err
+	}
+	known, failed := s.mirror.readGroup(ctx, sessionID, group.String())
+	if failed == nil && known.known && known.TopicID == replaced {
+		failed = store.Txn(ctx, s.mirror.db, func(ctx context.Context) error {
+			return s.mirror.suspect(ctx, sessionID, group, hint{})
+		})
+	}
+	if failed != nil {
+		zerolog.Ctx(ctx).Error().Err(failed).Msg("a group was found to differ from the mirror, and that could not be noted")
+	}
+	return err
 }
 
 // sendDescription does what the client's SetGroupTopic does. That one cannot be

@@ -51,6 +51,15 @@ func (g *mirrored) differences(fresh Group, members bool) (list []Change) {
 	return list
 }
 
+// keepTopicID puts the id of a deleted description into an answer, which shows
+// neither: the event that told of the deletion had it. It is not for answers
+// after a gap, in which another description may have come and gone.
+func (g *mirrored) keepTopicID(fresh *Group) {
+	if !g.stale && g.Topic == "" && fresh.Topic == "" && fresh.TopicID == "" {
+		fresh.TopicID = g.TopicID
+	}
+}
+
 // roll finds people by either name.
 type roll map[string]int
 

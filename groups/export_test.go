@@ -10,3 +10,6 @@ func Seed(ctx context.Context, m *Mirror, sessionID string, list []Group) error 
 	}
 	return m.takeList(ctx, sessionID, reasonSeed, before, list, nil)
 }
+
+// Prune forgets what is beyond the retention, as the background work does.
+func Prune(ctx context.Context, m *Mirror) (forgotten int64, err error) { return m.prune(ctx) }

@@ -58,9 +58,9 @@ type History struct {
 	More bool
 }
 
-// History returns what has happened to a group since the mirror knows it. It
-// stays when the account leaves the group: fault group_not_found is for groups
-// that were never known.
+// History returns what has happened to a group since the mirror knows it, as
+// far back as the retention reaches. It stays when the account leaves the group:
+// fault group_not_found is for groups of which nothing is known, or not any more.
 func (s *Service) History(ctx context.Context, req HistoryRequest) (History, error) {
 	if err := req.Validate(); err != nil {
 		return History{}, err
@@ -73,14 +73,26 @@ func (s *Service) History(ctx context.Context, req HistoryRequest) (History, err
 		return History{}, err
 	}
 	limit := cmp.Or(req.Limit, DefaultHistory)
-	entries, err := s.mirror.entries(ctx, `session_id = $1 AND group_jid = $2 AND seq > $3 ORDER BY seq LIMIT $4`,
-		req.SessionID, jid.String(), req.After, limit+1)
+	page := func() ([]Entry, error) {
+		return s.mirror.entries(ctx, `session_id = $1 AND group_jid = $2 AND seq > $3 ORDER BY seq LIMIT $4`,
+			req.SessionID, jid.String(), req.After, limit+1)
+	}
+	entries, err := page()
 	if err != nil {
 		return History{}, err
 	}
 	if len(entries) == 0 {
-		if err = s.mirror.everKnown(ctx, req.SessionID, jid); err != nil {
+		known, err := s.mirror.everKnown(ctx, req.SessionID, jid)
+		if err != nil {
 			return History{}, err
+		}
+		if !known {
+			if err = s.seek(ctx, req.SessionID, jid); err != nil {
+				return History{}, err
+			}
+			if entries, err = page(); err != nil {
+				return History{}, err
+			}
 		}
 	}
 	history := History{Entries: entries}
@@ -96,17 +108,14 @@ func (s *Service) History(ctx context.Context, req HistoryRequest) (History, err
 	return history, nil
 }
 
-// everKnown refuses groups that neither the mirror nor the history knows.
-func (m *Mirror) everKnown(ctx context.Context, sessionID string, jid types.JID) error {
+// everKnown tells whether the mirror or the history knows the group.
+func (m *Mirror) everKnown(ctx context.Context, sessionID string, jid types.JID) (bool, error) {
 	g, err := m.readGroup(ctx, sessionID, jid.String())
 	if err != nil || g.known {
-		return err
+		return err == nil, err
 	}
 	entries, err := m.latest(ctx, sessionID, jid.String())
-	if err == nil && len(entries) == 0 {
-		err = fault.New(fault.GroupNotFound, "nothing is known of such a group")
-	}
-	return err
+	return len(entries) > 0, err
 }
 
 // latest is the newest entry about a group, if there is one.

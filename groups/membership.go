@@ -139,6 +139,9 @@ func (s *Service) changeMembers(ctx context.Context, sessionID string, group typ
 	if len(rest) == 0 {
 		return withOthers(people, merged(len(present), done, nil)), nil
 	}
+	if err = s.foresee(ctx, sessionID, group, rest, change); err != nil {
+		return nil, err
+	}
 	var results []Result
 	err = s.write(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
 		answer, err := client.UpdateGroupParticipants(ctx, group, jids, change)

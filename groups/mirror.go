@@ -30,19 +30,23 @@ type MirrorOptions struct {
 	// BacklogWait is how long a new connection may take to deliver what was
 	// missed before the groups are compared all the same. 10 s.
 	BacklogWait time.Duration
+	// Retention bounds the history.
+	Retention Retention
 }
 
 // Mirror is what is known of the groups of every session: seeded from WhatsApp's
 // list, kept by events and by our own changes, and compared with WhatsApp after
 // every gap. It is safe for concurrent use.
 type Mirror struct {
-	db       *dbutil.Database
-	log      zerolog.Logger
-	now      func() time.Time
-	sessions *session.Manager
-	worker   *worker
-	metrics  *mirrorMetrics
-	flights  singleflight.Group
+	db        *dbutil.Database
+	log       zerolog.Logger
+	now       func() time.Time
+	retention Retention
+	sessions  *session.Manager
+	worker    *worker
+	metrics   *mirrorMetrics
+	flights   singleflight.Group
+	absences  absences
 
 	mu       sync.RWMutex
 	watchers []Watcher
@@ -58,7 +62,7 @@ func NewMirror(o MirrorOptions) *Mirror {
 	o.BacklogWait = cmp.Or(o.BacklogWait, 10*time.Second)
 	m := &Mirror{
 		db: o.DB, log: o.Log.With().Str("component", "mirror").Logger(), now: o.Now,
-		metrics: newMirrorMetrics(o.Metrics),
+		retention: o.Retention.withDefaults(), metrics: newMirrorMetrics(o.Metrics),
 	}
 	m.worker = newWorker(m, o.ReconcileEvery, o.BacklogWait)
 	return m
@@ -129,8 +133,9 @@ func (m *Mirror) account(sessionID string) Identity {
 
 // mirrorMetrics counts what comparing with WhatsApp has found.
 type mirrorMetrics struct {
-	runs    *prometheus.CounterVec
-	repairs *prometheus.CounterVec
+	runs      *prometheus.CounterVec
+	repairs   *prometheus.CounterVec
+	forgotten prometheus.Counter
 }
 
 func newMirrorMetrics(to prometheus.Registerer) *mirrorMetrics {
@@ -141,9 +146,12 @@ func newMirrorMetrics(to prometheus.Registerer) *mirrorMetrics {
 		repairs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_mirror_repairs_total", Help: "Differences between the mirror and WhatsApp that were found and repaired, by kind of change.",
 		}, []string{"kind"}),
+		forgotten: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_mirror_forgotten_total", Help: "Changes of groups that were deleted from the history, being too old or too many.",
+		}),
 	}
 	if to != nil {
-		to.MustRegister(m.runs, m.repairs)
+		to.MustRegister(m.runs, m.repairs, m.forgotten)
 	}
 	return m
 }

@@ -153,17 +153,16 @@ func (m *Mirror) readMembers(ctx context.Context, g *mirrored) error {
 	return nil
 }
 
-// readRequests adds those who wait to a group.
+// readRequests adds those who wait to a group, as far as events have told.
 func (m *Mirror) readRequests(ctx context.Context, g *mirrored) error {
 	if !g.known {
 		return nil
 	}
-	rows, err := m.db.Query(ctx, "SELECT pn, lid, method, requested_at FROM mirror_requests WHERE session_id = $1 AND group_jid = $2 ORDER BY requested_at, jid", g.session, g.JID)
+	rows, err := m.db.Query(ctx, "SELECT pn, lid FROM mirror_requests WHERE session_id = $1 AND group_jid = $2 ORDER BY jid", g.session, g.JID)
 	g.requests, err = dbutil.NewRowIterWithError(rows, func(row dbutil.Scannable) (r request, err error) {
 		var pn, lid string
-		var at int64
-		err = row.Scan(&pn, &lid, &r.method, &at)
-		r.who, r.at = storedIdentity(pn, lid), timeOf(at)
+		err = row.Scan(&pn, &lid)
+		r.who = storedIdentity(pn, lid)
 		return r, err
 	}, err).AsList()
 	if err != nil {
@@ -292,9 +291,9 @@ func (m *Mirror) saveRequests(ctx context.Context, g *mirrored) error {
 		if !r.fresh {
 			continue
 		}
-		_, err := m.db.Exec(ctx, `INSERT INTO mirror_requests (session_id, group_jid, jid, pn, lid, method, requested_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (session_id, group_jid, jid) DO NOTHING`,
-			g.session, g.JID, r.who.key(), r.who.phoneJID(), r.who.LID, r.method, unixOf(r.at))
+		_, err := m.db.Exec(ctx, `INSERT INTO mirror_requests (session_id, group_jid, jid, pn, lid)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (session_id, group_jid, jid) DO NOTHING`,
+			g.session, g.JID, r.who.key(), r.who.phoneJID(), r.who.LID)
 		if err != nil {
 			return err
 		}

@@ -39,6 +39,7 @@ const (
 	reasonSchedule = "schedule"
 	reasonAsked    = "asked"
 	reasonDoubt    = "doubt"
+	reasonSought   = "sought"
 )
 
 // errand is what is to be asked for one session.
@@ -85,6 +86,7 @@ func (w *worker) start(ctx context.Context) {
 	}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	w.done = make(chan struct{})
+	w.jobs.Go(func() { w.m.keepPruned(w.ctx) })
 	go w.loop()
 }
 

@@ -80,7 +80,8 @@ type step struct {
 
 // Patch changes the fields one after the other and answers for each of them, in
 // the order they were tried. When not one could be changed, it is an error: the
-// first one's.
+// first one's. When it is not known whether one was changed, it is the fault
+// outcome_unknown, and the results are there as well.
 func (s *Service) Patch(ctx context.Context, req PatchRequest) ([]FieldResult, error) {
 	if err := req.Validate(); err != nil {
 		return nil, err
@@ -96,14 +97,25 @@ func (s *Service) Patch(ctx context.Context, req PatchRequest) ([]FieldResult, e
 	defer done()
 	results := s.run(ctx, s.steps(req, group), s.explainer(ctx, req.SessionID, group))
 	s.verify(ctx, req, group, results)
-	if !slices.ContainsFunc(results, func(r FieldResult) bool { return r.Status == FieldChanged }) {
-		failure := *results[0].Failure
-		if failure.Field == "" && (failure.Code == fault.Rejected || failure.Code == fault.OutcomeUnknown) {
-			failure.Field = results[0].Field
-		}
-		return nil, failure.Because(results[0].Failure)
+	unknown := slices.IndexFunc(results, func(r FieldResult) bool {
+		return r.Status == FieldFailed && r.Failure.Code == fault.OutcomeUnknown
+	})
+	switch {
+	case unknown >= 0:
+		return results, results[unknown].error()
+	case !slices.ContainsFunc(results, func(r FieldResult) bool { return r.Status == FieldChanged }):
+		return nil, results[0].error()
 	}
 	return results, nil
+}
+
+// error is the field's failure as that of a whole request.
+func (r FieldResult) error() error {
+	failure := *r.Failure
+	if failure.Field == "" && (failure.Code == fault.Rejected || failure.Code == fault.OutcomeUnknown) {
+		failure.Field = r.Field
+	}
+	return failure.Because(r.Failure)
 }
 
 // steps lists what there is to do.

@@ -247,8 +247,9 @@ type GetRequest struct {
 }
 
 // Get returns one group. It comes from the mirror, also when the session is
-// not connected. The account must be in it: fault not_in_group where it was
-// before, else group_not_found.
+// not connected; WhatsApp is asked about a group that the mirror does not have,
+// see seek. The account must be in it: fault not_in_group where it was before,
+// else group_not_found.
 func (s *Service) Get(ctx context.Context, req GetRequest) (Listed, error) {
 	jid, err := req.group()
 	if err != nil {
@@ -267,31 +268,21 @@ func (s *Service) Get(ctx context.Context, req GetRequest) (Listed, error) {
 		live, err := s.live(ctx, req.SessionID)
 		return g.listed(live), err
 	}
-	// It may only not be there yet.
-	_, live, err := s.standing(ctx, req.SessionID)
-	if err != nil {
+	// It may only not be there yet, or have been missed.
+	if _, _, err = s.standing(ctx, req.SessionID); err != nil {
+		return Listed{}, err
+	}
+	if err = s.seek(ctx, req.SessionID, jid); err != nil {
 		return Listed{}, err
 	}
 	if g, err = s.mirror.snapshot(ctx, req.SessionID, jid.String(), req.Members); err != nil {
 		return Listed{}, err
 	}
-	if g.known {
-		return g.listed(live), nil
+	if !g.known { // it has ended since
+		return Listed{}, s.absent(ctx, req.SessionID, jid, "it has just ended")
 	}
-	return Listed{}, s.absent(ctx, req.SessionID, jid)
-}
-
-// absent is the refusal for a group that the mirror does not have.
-func (s *Service) absent(ctx context.Context, sessionID string, jid types.JID) error {
-	left, err := s.mirror.lastEnding(ctx, sessionID, jid.String())
-	switch {
-	case err != nil:
-		return err
-	case left:
-		return fault.New(fault.NotInGroup, "the session's account is no longer in this group")
-	default:
-		return fault.New(fault.GroupNotFound, "the session's account is in no such group, as far as is known here; refresh=true asks WhatsApp")
-	}
+	live, err := s.live(ctx, req.SessionID)
+	return g.listed(live), err
 }
 
 // snapshot reads a group and, if they are wanted, its members, as they were at

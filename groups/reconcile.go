@@ -301,6 +301,9 @@ func (w *writing) settle(ctx context.Context, g *mirrored, fresh Group) error {
 	if !g.known {
 		return w.discover(ctx, g, fresh)
 	}
+	if behind, _ := w.worker.isBehind(w.session); !behind {
+		g.keepTopicID(&fresh)
+	}
 	// Of a group in doubt the version does not tell: it is that of the newest
 	// event, and one before it may be missing.
 	if g.stale || fresh.version == "" || fresh.version != g.version || len(fresh.Participants) > 0 && len(fresh.Participants) != g.ParticipantCount {

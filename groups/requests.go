@@ -8,6 +8,8 @@ import (
 	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
+
+	"muster/internal/idempotency"
 )
 
 // The two decisions about requests to join. The stanza has its own tags for
@@ -130,6 +132,9 @@ func (s *Service) decide(ctx context.Context, req MembershipRequest, decision wh
 	if len(rest) == 0 {
 		return merged(len(people), done, nil), nil
 	}
+	if err = s.foreseeDecision(ctx, req.SessionID, group, rest, whatsmeow.ParticipantChange(decision)); err != nil {
+		return nil, err
+	}
 	var results []Result
 	err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
 		answer, err := client.UpdateGroupRequestParticipants(ctx, group, jids, decision)
@@ -154,19 +159,45 @@ func (s *Service) decided(ctx context.Context, sessionID string, group types.JID
 	if err != nil || done == nil || decision != reject {
 		return done, err
 	}
-	var waiting []JoinRequest
-	err = s.read(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) (err error) {
-		waiting, err = queryRequests(ctx, client, group)
-		return refused(err)
-	})
+	waiting, err := s.waiting(ctx, sessionID, group)
+	if err != nil {
+		return nil, err
+	}
+	before, err := idle(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for i, p := range people {
-		who := identity(p.pn, p.lid)
-		if !slices.ContainsFunc(waiting, func(r JoinRequest) bool { return r.same(who) }) {
-			done[i] = Result{Input: p.input, Identity: who, Status: StatusRejected}
+		if !waiting(p) {
+			done[i] = settled(p, reject, before)
 		}
 	}
 	return done, nil
+}
+
+// waiting asks WhatsApp who waits to be let in.
+func (s *Service) waiting(ctx context.Context, sessionID string, group types.JID) (func(person) bool, error) {
+	var requests []JoinRequest
+	err := s.read(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) (err error) {
+		requests, err = queryRequests(ctx, client, group)
+		return refused(err)
+	})
+	return func(p person) bool {
+		who := identity(p.pn, p.lid)
+		return slices.ContainsFunc(requests, func(r JoinRequest) bool { return r.same(who) })
+	}, err
+}
+
+// foreseeDecision is foresee for decisions: there is no turning down of those who
+// do not wait.
+func (s *Service) foreseeDecision(ctx context.Context, sessionID string, group types.JID, people []person, decision whatsmeow.ParticipantChange) error {
+	attempt := idempotency.From(ctx)
+	if decision != reject || attempt == nil || attempt.Resumed() {
+		return s.foresee(ctx, sessionID, group, people, decision)
+	}
+	waiting, err := s.waiting(ctx, sessionID, group)
+	if err != nil {
+		return s.explain(ctx, sessionID, group, err)
+	}
+	return note(ctx, people, func(p person) bool { return !waiting(p) })
 }

@@ -2,6 +2,7 @@ package groups
 
 import (
 	"context"
+	"slices"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
@@ -44,14 +45,78 @@ func (s *Service) reached(ctx context.Context, sessionID string, group types.JID
 	if err != nil || !resumed {
 		return nil, err
 	}
+	before, err := idle(ctx)
+	if err != nil {
+		return nil, err
+	}
 	done = map[int]Result{}
 	for i, p := range people {
 		if now.shows(p, change) {
-			status, _ := outcome(change, 0)
-			done[i] = Result{Input: p.input, Identity: identity(p.pn, p.lid), Status: status}
+			done[i] = settled(p, change, before)
 		}
 	}
 	return done, nil
+}
+
+// noteIdle is the name of a note: those for whom there was nothing to do before
+// the change was first sent.
+const noteIdle = "idle"
+
+// idleNumber is what WhatsApp answers for such people; 0 where that is success.
+func idleNumber(change whatsmeow.ParticipantChange) int {
+	switch change {
+	case whatsmeow.ParticipantChangeAdd, approve:
+		return numberMember
+	case whatsmeow.ParticipantChangeRemove, reject:
+		return numberAbsent
+	}
+	return 0
+}
+
+// foresee writes down, in the first run of a repeatable request, for whom there
+// is nothing to do. Afterwards nobody could tell them from those whom the change
+// has reached.
+func (s *Service) foresee(ctx context.Context, sessionID string, group types.JID, people []person, change whatsmeow.ParticipantChange) error {
+	attempt := idempotency.From(ctx)
+	if attempt == nil || attempt.Resumed() || idleNumber(change) == 0 {
+		return nil
+	}
+	now, err := s.group(ctx, sessionID, group)
+	if isAbsent(err) {
+		return nil // WhatsApp will say so
+	}
+	if err != nil {
+		return err
+	}
+	return note(ctx, people, func(p person) bool { return now.shows(p, change) })
+}
+
+// note writes down which of the people are idle.
+func note(ctx context.Context, people []person, idle func(person) bool) error {
+	var list []Identity
+	for _, p := range people {
+		if idle(p) {
+			list = append(list, identity(p.pn, p.lid))
+		}
+	}
+	return idempotency.From(ctx).Note(ctx, noteIdle, list)
+}
+
+// idle are the people whom the first run has noted.
+func idle(ctx context.Context) (list []Identity, err error) {
+	_, err = idempotency.From(ctx).Noted(noteIdle, &list)
+	return list, err
+}
+
+// settled is the result of a person for whom everything is as wanted by now.
+func settled(p person, change whatsmeow.ParticipantChange, idle []Identity) Result {
+	who := identity(p.pn, p.lid)
+	number := 0
+	if slices.ContainsFunc(idle, who.same) {
+		number = idleNumber(change)
+	}
+	status, failure := outcome(change, number)
+	return Result{Input: p.input, Identity: who, Status: status, Failure: failure}
 }
 
 // shows tells whether the members are as if the change had happened to the person.

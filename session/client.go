@@ -61,7 +61,7 @@ func (c *companion) newRun(ctx context.Context) (*run, error) {
 	r := &run{
 		c: c, proxied: proxyURL != nil, signals: make(chan signalled, 64), wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), done: make(chan struct{}), deleted: make(chan struct{}),
-		flights: &flights{},
+		flights: newFlights(),
 	}
 	r.device = &ownedDevice{deviceStore: c.m.devices, sessionID: c.id, saved: r.deviceSaved, deleted: r.deviceDeleted, keysFailed: r.keysFailed}
 	device, err := c.loadDevice(ctx, jid)
@@ -72,7 +72,7 @@ func (c *companion) newRun(ctx context.Context) (*run, error) {
 	base := log.WithContext(c.m.ctx)
 	r.ctx, r.stop = context.WithCancel(base)
 	r.events, r.endEvents = context.WithCancel(base)
-	r.http = c.m.options.Network.httpClient(proxyURL, r.heard, r.opened)
+	r.http = c.m.options.Network.httpClient(proxyURL, r.opened)
 	r.client = newClient(r.device.own(device), clientLog{log: log}, r.http)
 	r.client.BackgroundEventCtx = r.events
 	r.client.AddEventHandlerWithSuccessStatus(r.handle)
@@ -125,13 +125,16 @@ func newClient(device *store.Device, log waLog.Logger, http *http.Client) *whats
 
 func (r *run) heard() { r.received.Store(r.c.m.now().UnixNano()) }
 
-// opened runs when a websocket was opened; what it returns, when that one has
-// ended.
-func (r *run) opened() func() {
+// opened runs when a websocket was opened.
+func (r *run) opened() stream {
 	r.heard()
+	return &line{run: r, flights: r.presentFlights()}
+}
+
+func (r *run) presentFlights() *flights {
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
-	return r.flights.cut
+	return r.flights
 }
 
 // deviceSaved runs whenever whatsmeow has stored the device.

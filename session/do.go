@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 
@@ -57,6 +58,9 @@ func (m *Manager) Do(ctx context.Context, id string, kind Kind, op func(ctx cont
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err = c.do(ctx, op)
+	if errors.Is(err, errCut) {
+		c.awaitLoss(ctx)
+	}
 	if kind == Read && brokeConnection(err) && c.awaitOnline(ctx) {
 		err = c.do(ctx, op)
 	}
@@ -112,6 +116,33 @@ func (c *companion) do(ctx context.Context, op func(ctx context.Context, client 
 	return err
 }
 
+// lossLimit bounds the wait for a lost connection to be noticed.
+const lossLimit = 5 * time.Second
+
+// awaitLoss waits until the session shows that its connection has ended, which
+// an operation is told first: whoever gets its error must not find the session
+// connected, and a Read is not to be repeated on what is gone.
+func (c *companion) awaitLoss(ctx context.Context) {
+	limit := time.NewTimer(lossLimit)
+	defer limit.Stop()
+	for {
+		c.mu.Lock()
+		noticed := c.run == nil || !c.session.Status.online() || !c.run.flights.ended()
+		changed := c.changed
+		c.mu.Unlock()
+		if noticed {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // enter admits an operation to the connection, with the context that ends when
 // the connection does; call leave at its end. The loop waits for those it
 // admitted before it connects again.
@@ -147,6 +178,8 @@ func (c *companion) online() error {
 		return errNotLinked()
 	case c.run == nil || !c.session.Status.online() || c.run.ctx.Err() != nil:
 		return notConnected(c.session)
+	case c.run.flights.ended():
+		return notConnected(Session{Status: StatusConnecting, Detail: "the connection was closed"})
 	}
 	return nil
 }

@@ -2,9 +2,12 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
 	"muster/internal/fault"
@@ -309,23 +312,37 @@ func (c *companion) shutDown(ctx context.Context) error {
 	return err
 }
 
-// sayGoodbye removes this device from the account at WhatsApp and deletes its
-// keys.
+// sayGoodbye removes this device from the account at WhatsApp; its keys are left
+// to who calls it. whatsmeow's Logout does both, while events that need the keys
+// may still be in work.
 func (c *companion) sayGoodbye(ctx context.Context) error {
-	// Not with enter's context: whatsmeow hangs up before it deletes the keys.
-	r, _, leave, err := c.enter(ctx)
-	if err != nil {
+	if err := c.ready(); err != nil {
 		return err
 	}
-	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, c.m.options.WriteTimeout)
 	defer cancel()
 	c.update(func() { c.leaving = true })
-	err = translate(Write, r.client.Logout(ctx))
+	err := c.do(ctx, removeDevice)
+	if errors.Is(err, errCut) {
+		c.awaitLoss(ctx)
+	}
+	err = translate(Write, err)
 	if err != nil && !fault.Is(err, fault.OutcomeUnknown) {
 		c.update(func() { c.leaving = false })
 	}
 	// After an unknown outcome the next login tells: see loggedOut and onConnected.
+	return err
+}
+
+// removeDevice asks WhatsApp to remove the client's device, as whatsmeow's
+// Logout does.
+func removeDevice(ctx context.Context, client *whatsmeow.Client) error {
+	_, err := client.DangerousInternals().SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "md", Type: "set", To: types.ServerJID, NoRetry: true,
+		Content: []waBinary.Node{{
+			Tag: "remove-companion-device", Attrs: waBinary.Attrs{"jid": client.Store.GetJID(), "reason": "user_initiated"},
+		}},
+	})
 	return err
 }
 

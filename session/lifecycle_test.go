@@ -185,14 +185,39 @@ func TestDoWithoutAConnection(t *testing.T) {
 func TestReadIsRepeatedAfterALostConnection(t *testing.T) {
 	r := newRig(t)
 	r.link("a", ann)
-	r.trouble(fault.Match{XMLNS: "privacy"}, fault.Script{StreamError: 503})
-	runs := 0
-	err := r.m.Do(t.Context(), "a", session.Read, func(ctx context.Context, client *whatsmeow.Client) error {
-		runs++
-		return privacy(ctx, client)
-	})
-	if err != nil || runs != 2 {
-		t.Errorf("%d runs, %v", runs, err)
+	for _, effect := range []fault.Script{{StreamError: 503}, {Close: true}, {ApplyThenDisconnect: true}} {
+		r.trouble(fault.Match{XMLNS: "privacy"}, effect)
+		runs := 0
+		err := r.m.Do(t.Context(), "a", session.Read, func(ctx context.Context, client *whatsmeow.Client) error {
+			runs++
+			return privacy(ctx, client)
+		})
+		if err != nil || runs != 2 {
+			t.Errorf("%+v: %d runs, %v", effect, runs, err)
+		}
+	}
+}
+
+// Who is told that a connection has ended does not find the session connected
+// by it, and what comes next is not sent over it.
+func TestLostConnectionShowsAtOnce(t *testing.T) {
+	r := newRig(t, func(o *session.Options) { o.BackoffMin, o.BackoffMax = time.Minute, time.Minute })
+	r.link("a", ann)
+	for range 5 {
+		r.trouble(fault.Match{XMLNS: "privacy"}, fault.Script{Close: true})
+		if err := r.m.Do(t.Context(), "a", session.Write, privacy); !coded.Is(err, coded.OutcomeUnknown) {
+			t.Errorf("the lost change: %v", err)
+		}
+		if s, err := r.m.Get(t.Context(), "a"); err != nil || s.Status != session.StatusConnecting {
+			t.Errorf("the session is %s, %v", s.Status, err)
+		}
+		if err := r.m.Do(t.Context(), "a", session.Write, privacy); !coded.Is(err, coded.SessionNotConnected) {
+			t.Errorf("the next change: %v", err)
+		}
+		if _, err := r.m.Connect(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		r.await("a", session.StatusConnected)
 	}
 }
 

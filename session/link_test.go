@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,10 +85,10 @@ func TestLinkByCode(t *testing.T) {
 // TestPairCodesAtTheSameTime: every request is answered, although each code
 // makes the one before it void.
 func TestPairCodesAtTheSameTime(t *testing.T) {
-	r := newRig(t, func(o *session.Options) { o.WriteTimeout = 10 * time.Second })
+	r := newRig(t)
 	r.create("a")
 	var all sync.WaitGroup
-	for range 6 {
+	for range 4 { // each costs whatsmeow a second or more of computing
 		all.Go(func() {
 			if code, err := r.m.Pair(r.context(), "a", session.PairRequest{PhoneNumber: ann}); err != nil || code.Code == "" {
 				t.Errorf("code %+v, %v", code, err)
@@ -108,11 +109,25 @@ func TestPairRefusals(t *testing.T) {
 	}
 }
 
-// short shows each QR code for a moment only.
-func short(o *session.Options) { o.QRFirst, o.QRNext = 60*time.Millisecond, 30*time.Millisecond }
+// clock is a manager's clock that stands still until it is set.
+type clock struct{ now atomic.Pointer[time.Time] }
+
+func newClock() *clock {
+	c := &clock{}
+	c.set(time.Now())
+	return c
+}
+
+func (c *clock) set(now time.Time) { c.now.Store(&now) }
+
+// short shows each QR code for a moment only, by the clock.
+func (c *clock) short(o *session.Options) {
+	o.QRFirst, o.QRNext, o.Now = 20*time.Millisecond, 10*time.Millisecond, func() time.Time { return *c.now.Load() }
+}
 
 func TestQRCodesRunOut(t *testing.T) {
-	r := newRig(t, short)
+	clock := newClock()
+	r := newRig(t, clock.short)
 	r.create("a")
 	codes, err := r.m.WatchQR(r.context(), "a")
 	if err != nil {
@@ -124,12 +139,13 @@ func TestQRCodesRunOut(t *testing.T) {
 		if last.Done() {
 			continue
 		}
-		if seen[last.Code] || last.Attempt < len(seen)+1 || last.Status != session.StatusWaitingForQR {
+		if seen[last.Code] || last.Attempt != len(seen)+1 || last.Status != session.StatusWaitingForQR {
 			t.Errorf("code %d shown again or out of order: %+v", len(seen)+1, last)
 		}
 		seen[last.Code] = true
+		clock.set(last.ExpiresAt)
 	}
-	if !last.Done() || last.Status != session.StatusDisconnected || last.Reason != session.ReasonQRExpired || len(seen) == 0 {
+	if !last.Done() || last.Status != session.StatusDisconnected || last.Reason != session.ReasonQRExpired || len(seen) != 6 {
 		t.Fatalf("ended with %+v after %d codes", last, len(seen))
 	}
 	again, err := r.m.QR(r.context(), "a")
@@ -139,11 +155,14 @@ func TestQRCodesRunOut(t *testing.T) {
 }
 
 func TestPairCodeRunsOut(t *testing.T) {
-	r := newRig(t, func(o *session.Options) { o.QRFirst, o.QRNext = time.Second, time.Millisecond })
+	clock := newClock()
+	r := newRig(t, clock.short)
 	r.create("a")
-	if _, err := r.m.Pair(r.context(), "a", session.PairRequest{PhoneNumber: ann}); err != nil {
+	code, err := r.m.Pair(r.context(), "a", session.PairRequest{PhoneNumber: ann})
+	if err != nil {
 		t.Fatal(err)
 	}
+	clock.set(code.ExpiresAt)
 	if s := r.await("a", session.StatusDisconnected); s.Reason != session.ReasonCodeExpired {
 		t.Errorf("ended with %+v", s)
 	}

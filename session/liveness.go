@@ -84,10 +84,10 @@ func (s *serving) checkPulse() *ending {
 }
 
 // sendProbe sends the ping that whatsmeow itself uses. Its answer is seen like
-// everything else that arrives; the goroutine ends with the answer, the
-// deadline or the run.
+// everything else that arrives; the goroutine ends with the answer, whatsmeow's
+// own deadline for it, or the socket. No context ends it: when one ends during
+// the sending, whatsmeow closes the channel into which it may be putting the
+// answer at that moment.
 func (r *run) sendProbe() {
-	ctx, cancel := context.WithTimeout(r.ctx, r.c.m.options.ProbeTimeout)
-	defer cancel()
-	r.client.DangerousInternals().SendKeepAlive(ctx)
+	r.client.DangerousInternals().SendKeepAlive(context.WithoutCancel(r.ctx))
 }

@@ -92,18 +92,26 @@ func (n Network) install() error {
 	return nil
 }
 
+// stream is told of what befalls one websocket.
+type stream interface {
+	// received runs after something has arrived.
+	received()
+	// broken runs when the websocket has broken, before its reader learns of it.
+	broken()
+	// closing runs before the websocket is closed. whatsmeow may hold locks.
+	closing()
+}
+
 // httpClient makes the one client that a session uses for its websocket and
-// its media. received is called for whatever arrives on a websocket, opened when
-// one was opened, and what that returns when it has ended, before its reader or
-// who closed it knows.
-func (n Network) httpClient(proxy *url.URL, received func(), opened func() (ended func())) *http.Client {
+// its media. opened is called when a websocket was opened.
+func (n Network) httpClient(proxy *url.URL, opened func() stream) *http.Client {
 	var next http.RoundTripper
 	if n.IsSandbox() {
 		next = n.sandboxTransport(proxy)
 	} else {
 		next = realTransport(proxy)
 	}
-	return &http.Client{Transport: &tap{next: next, received: received, opened: opened}}
+	return &http.Client{Transport: &tap{next: next, opened: opened}}
 }
 
 func realTransport(proxy *url.URL) *http.Transport {
@@ -161,9 +169,8 @@ func (r *redirect) CloseIdleConnections() { r.next.CloseIdleConnections() }
 // tap reports every read on an upgraded connection, which is how a session
 // knows when it last heard from WhatsApp, whatever the frame was, and its end.
 type tap struct {
-	next     http.RoundTripper
-	received func()
-	opened   func() (ended func())
+	next   http.RoundTripper
+	opened func() stream
 }
 
 func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -171,8 +178,8 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		return resp, err
 	}
-	if stream, ok := resp.Body.(io.ReadWriteCloser); ok {
-		resp.Body = &tappedStream{ReadWriteCloser: stream, received: t.received, ended: t.opened()}
+	if upgraded, ok := resp.Body.(io.ReadWriteCloser); ok {
+		resp.Body = &tappedStream{ReadWriteCloser: upgraded, told: t.opened()}
 	}
 	return resp, nil
 }
@@ -187,22 +194,22 @@ func (t *tap) CloseIdleConnections() {
 
 type tappedStream struct {
 	io.ReadWriteCloser
-	received, ended func()
+	told stream
 }
 
 func (s *tappedStream) Read(p []byte) (int, error) {
 	count, err := s.ReadWriteCloser.Read(p)
 	if count > 0 {
-		s.received()
+		s.told.received()
 	}
 	if err != nil {
-		s.ended()
+		s.told.broken()
 	}
 	return count, err
 }
 
 func (s *tappedStream) Close() error {
-	s.ended()
+	s.told.closing()
 	return s.ReadWriteCloser.Close()
 }
 

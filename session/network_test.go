@@ -258,7 +258,7 @@ func TestSandboxRedirectsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := network.httpClient(nil, func() {}, func() func() { return func() {} })
+	client := network.httpClient(nil, nil)
 	defer client.CloseIdleConnections()
 	for asked, reached := range map[string]string{
 		"https://web.whatsapp.com/ws/chat":         mainAddress + "/other/chat",

@@ -99,10 +99,7 @@ func (r *run) finish() {
 func (r *run) settle() { r.settleOnce.Do(func() { close(r.settled) }) }
 
 // hangUp closes the socket and waits for what was going on over it: the
-// operations, so that none is sent a second time on the next connection, and
-// the decryption of events, see countedBuffer. Disconnecting also when the
-// socket is gone already matters: it makes whatsmeow give up the requests that
-// wait for a reconnection to be sent once more.
+// operations, see flights, and the decryption of events, see watchedBuffer.
 func (r *run) hangUp(a *attempt) {
 	defer a.end()
 	if a.abandoned {
@@ -110,14 +107,30 @@ func (r *run) hangUp(a *attempt) {
 	}
 	r.c.mu.Lock()
 	going := r.flights
-	r.flights = &flights{}
+	r.flights = newFlights()
 	r.c.mu.Unlock()
-	r.client.Disconnect()
+	going.cut()
+	// No events.Disconnected for what we end ourselves, and no waiting for the
+	// next connection by those who have seen the end of this one.
+	r.client.DangerousInternals().ExpectDisconnect()
 	r.drain(&going.tally, "operations of the last connection are still running")
+	r.closeSocket()
 	// What the closed connection has delivered and nobody has begun to decrypt
 	// stays unacknowledged and will be delivered again.
 	a.end()
 	r.drain(&r.device.decrypting, "events of the last connection are still being decrypted")
+}
+
+// closeSocket makes whatsmeow close the socket.
+//
+// Disconnect alone takes away the socket's handler without the lock under which
+// the socket's reader, when the connection breaks at that moment, calls it.
+// ResetConnection leaves the handler where it is; and Disconnect leaves alone
+// what has been closed.
+func (r *run) closeSocket() {
+	r.client.DangerousInternals().ExpectDisconnect()
+	r.client.ResetConnection()
+	r.client.Disconnect()
 }
 
 func (r *run) drain(going *tally, otherwise string) {
@@ -202,7 +215,11 @@ func (r *run) connection(a *attempt) ending {
 // websocket, end with the context that is cancelled here.
 func (r *run) dial(a *attempt) error {
 	made := make(chan error, 1)
-	go func() { made <- r.client.ConnectContext(a.events) }()
+	dialled := r.presentFlights().dialled
+	go func() {
+		defer close(dialled)
+		made <- r.client.ConnectContext(a.events)
+	}()
 	select {
 	case err := <-made:
 		return err
@@ -212,7 +229,7 @@ func (r *run) dial(a *attempt) error {
 	a.end()
 	go func() {
 		<-made //nolint:errcheck // nobody waits for the outcome any more
-		r.client.Disconnect()
+		r.closeSocket()
 	}()
 	return r.ctx.Err()
 }

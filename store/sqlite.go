@@ -25,14 +25,13 @@ const (
 	fileBusyTimeout = 10 * time.Second
 )
 
-// connector makes SQLite connections that queue for writing inside the
-// process. SQLite allows one writer at a time and lets the others poll, which
-// is unfair and ends in "database is locked" under load. Here writers wait in
-// a first-come queue that honours their context, and readers, which WAL never
-// blocks, do not wait at all.
+// connector makes the connections that database/sql sees, which hold none of
+// SQLite's but while a statement runs or a transaction is open. SQLite allows
+// one writer at a time and lets the others poll, which is unfair and ends in
+// "database is locked" under load. Here writers wait in a first-come queue that
+// honours their context, and readers, which WAL never blocks, do not wait at all.
 type connector struct {
-	dsn    string
-	driver *sqlite3.SQLiteDriver
+	*handles
 	writer chan struct{} // holds one element while someone writes
 }
 
@@ -43,9 +42,8 @@ func newConnector(path string) *connector {
 		// FULL, not NORMAL: an event is acknowledged to WhatsApp once it is
 		// committed, so a commit must survive a power failure too.
 		"_synchronous": {"FULL"},
-		// In KiB, for each connection, and outside Go's heap, where what a burst of
-		// connections took is not given back. What is beyond it is in the system's
-		// cache, which is nearly as fast.
+		// In KiB, for each handle. What is beyond it is in the system's cache,
+		// which is nearly as fast.
 		"_cache_size":   {"-256"},
 		"_busy_timeout": {fmt.Sprint(fileBusyTimeout.Milliseconds())},
 		// A transaction takes the write lock at its start; upgrading a read
@@ -53,9 +51,8 @@ func newConnector(path string) *connector {
 		"_txlock": {"immediate"},
 	}
 	return &connector{
-		dsn:    "file:" + escapePath(path) + "?" + options.Encode(),
-		driver: &sqlite3.SQLiteDriver{},
-		writer: make(chan struct{}, 1),
+		handles: &handles{dsn: "file:" + escapePath(path) + "?" + options.Encode(), driver: &sqlite3.SQLiteDriver{}},
+		writer:  make(chan struct{}, 1),
 	}
 }
 
@@ -66,28 +63,78 @@ func escapePath(path string) string {
 }
 
 // Connect implements driver.Connector.
-func (c *connector) Connect(context.Context) (driver.Conn, error) {
-	raw, err := c.driver.Open(c.dsn)
-	if err != nil {
-		return nil, err
-	}
-	sqlite, ok := raw.(*sqlite3.SQLiteConn)
-	if !ok {
-		return nil, errors.Join(fmt.Errorf("unexpected SQLite connection type %T", raw), raw.Close())
-	}
-	return &conn{SQLiteConn: sqlite, writer: c.writer}, nil
-}
+func (c *connector) Connect(context.Context) (driver.Conn, error) { return &conn{connector: c}, nil }
 
 // Driver implements driver.Connector.
 func (c *connector) Driver() driver.Driver { return c.driver }
 
 // conn takes the write lock for transactions and for single statements that
-// write. database/sql uses a connection from one goroutine at a time, so
-// inTx needs no lock of its own.
+// write. database/sql uses a connection from one goroutine at a time, so its
+// fields need no lock of their own. What SQLite keeps for a connection outlives
+// a statement only in a transaction, with prepared statements and after a PRAGMA:
+// temporary tables and attached files do not work.
 type conn struct {
-	*sqlite3.SQLiteConn
-	writer chan struct{}
-	inTx   bool
+	*connector
+	held     *sqlite3.SQLiteConn // nil: each statement takes one
+	inTx     bool
+	sticky   bool // held until the connection is used for something else
+	prepared int  // statements that are not closed
+}
+
+// handle is SQLite's connection for one statement; call done with its error.
+func (c *conn) handle() (raw *sqlite3.SQLiteConn, done func(error), err error) {
+	if c.held != nil {
+		return c.held, func(error) {}, nil
+	}
+	if raw, err = c.take(); err != nil {
+		return nil, nil, err
+	}
+	return raw, func(err error) { c.give(raw, err) }, nil
+}
+
+// stick holds one handle from now on: what is set on it is for the statements
+// that follow.
+func (c *conn) stick() (err error) {
+	if c.held == nil {
+		if c.held, err = c.take(); err != nil {
+			return err
+		}
+	}
+	c.sticky = true
+	return nil
+}
+
+func (c *conn) unhold() {
+	if c.held != nil {
+		c.give(c.held, nil)
+	}
+	c.held, c.sticky = nil, false
+}
+
+// ResetSession implements driver.SessionResetter: the connection is about to be
+// used for something else.
+func (c *conn) ResetSession(context.Context) error {
+	if c.prepared == 0 {
+		c.unhold()
+	}
+	return nil
+}
+
+// Close implements driver.Conn.
+func (c *conn) Close() error {
+	c.unhold()
+	return nil
+}
+
+// Ping implements driver.Pinger.
+func (c *conn) Ping(ctx context.Context) error {
+	raw, done, err := c.handle()
+	if err != nil {
+		return err
+	}
+	err = raw.Ping(ctx)
+	done(err)
+	return err
 }
 
 func (c *conn) acquire(ctx context.Context) error {
@@ -110,52 +157,114 @@ func (c *conn) acquire(ctx context.Context) error {
 
 func (c *conn) release() { <-c.writer }
 
+// Begin implements driver.Conn.
+func (c *conn) Begin() (driver.Tx, error) { return c.BeginTx(context.Background(), driver.TxOptions{}) }
+
 // BeginTx implements driver.ConnBeginTx.
 func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	if err := c.acquire(ctx); err != nil {
 		return nil, err
 	}
-	raw, err := c.SQLiteConn.BeginTx(ctx, options)
+	raw, done, err := c.handle()
 	if err != nil {
 		c.release()
 		return nil, err
 	}
-	c.inTx = true
-	return &tx{Tx: raw, conn: c}, nil
+	begun, err := raw.BeginTx(ctx, options)
+	if err != nil {
+		done(err)
+		c.release()
+		return nil, err
+	}
+	c.held, c.inTx = raw, true
+	return &tx{Tx: begun, conn: c}, nil
 }
 
 // ExecContext implements driver.ExecerContext.
 func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if c.inTx {
-		return c.SQLiteConn.ExecContext(ctx, query, args)
+		return c.held.ExecContext(ctx, query, args)
 	}
 	if err := c.acquire(ctx); err != nil {
 		return nil, err
 	}
 	defer c.release()
-	return c.SQLiteConn.ExecContext(ctx, query, args)
+	if isPragma(query) {
+		if err := c.stick(); err != nil {
+			return nil, err
+		}
+	}
+	raw, done, err := c.handle()
+	if err != nil {
+		return nil, err
+	}
+	result, err := raw.ExecContext(ctx, query, args)
+	done(err)
+	return result, err
 }
 
 // QueryContext implements driver.QueryerContext. A query that may write
 // ("INSERT … RETURNING") holds the lock until its rows are closed.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if c.inTx || onlyReads(query) {
-		return c.SQLiteConn.QueryContext(ctx, query, args)
+	if c.inTx {
+		return c.held.QueryContext(ctx, query, args)
 	}
-	if err := c.acquire(ctx); err != nil {
-		return nil, err
+	release := func() {}
+	if !onlyReads(query) {
+		if err := c.acquire(ctx); err != nil {
+			return nil, err
+		}
+		release = c.release
 	}
-	raw, err := c.SQLiteConn.QueryContext(ctx, query, args)
+	if isPragma(query) {
+		if err := c.stick(); err != nil {
+			return nil, err
+		}
+	}
+	raw, done, err := c.handle()
 	if err != nil {
-		c.release()
+		release()
 		return nil, err
 	}
-	sqlite, ok := raw.(*sqlite3.SQLiteRows)
-	if !ok {
-		c.release()
-		return nil, errors.Join(fmt.Errorf("unexpected SQLite rows type %T", raw), raw.Close())
+	end := func(err error) {
+		done(err)
+		release()
 	}
-	return &writingRows{SQLiteRows: sqlite, conn: c}, nil
+	found, err := raw.QueryContext(ctx, query, args)
+	if err != nil {
+		end(err)
+		return nil, err
+	}
+	sqlite, ok := found.(*sqlite3.SQLiteRows)
+	if !ok {
+		err = errors.Join(fmt.Errorf("unexpected SQLite rows type %T", found), found.Close())
+		end(err)
+		return nil, err
+	}
+	return &rows{SQLiteRows: sqlite, end: end}, nil
+}
+
+// Prepare implements driver.Conn.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// PrepareContext implements driver.ConnPrepareContext. A connection with prepared
+// statements keeps its handle; they do not queue for writing.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.stick(); err != nil {
+		return nil, err
+	}
+	prepared, err := c.held.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	sqlite, ok := prepared.(*sqlite3.SQLiteStmt)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("unexpected SQLite statement type %T", prepared), prepared.Close())
+	}
+	c.prepared++
+	return &statement{SQLiteStmt: sqlite, conn: c}, nil
 }
 
 // onlyReads errs on the side of false: a wrong false costs a wait in the
@@ -177,7 +286,14 @@ func onlyReads(query string) bool {
 	}
 }
 
-// tx gives the write lock back when the transaction ends, whichever way.
+// isPragma tells whether a statement may set something for those that follow.
+func isPragma(query string) bool {
+	query = strings.TrimSpace(query)
+	return len(query) >= len("PRAGMA") && strings.EqualFold(query[:len("PRAGMA")], "PRAGMA")
+}
+
+// tx gives the handle and the write lock back when the transaction ends,
+// whichever way.
 type tx struct {
 	driver.Tx
 	conn *conn
@@ -194,23 +310,43 @@ func (t *tx) Rollback() error {
 }
 
 func (t *tx) end() {
-	if t.conn.inTx {
-		t.conn.inTx = false
-		t.conn.release()
+	c := t.conn
+	if !c.inTx {
+		return
 	}
+	c.inTx = false
+	if !c.sticky {
+		c.unhold() // before the lock, so that the next writer finds it warm
+	}
+	c.release()
 }
 
-type writingRows struct {
+// rows end what they came from when they are closed.
+type rows struct {
 	*sqlite3.SQLiteRows
+	end func(error)
+}
+
+func (r *rows) Close() error {
+	err := r.SQLiteRows.Close()
+	if r.end != nil {
+		r.end(err)
+		r.end = nil
+	}
+	return err
+}
+
+// statement is counted by its connection.
+type statement struct {
+	*sqlite3.SQLiteStmt
 	conn   *conn
 	closed bool
 }
 
-func (r *writingRows) Close() error {
-	err := r.SQLiteRows.Close()
-	if !r.closed {
-		r.closed = true
-		r.conn.release()
+func (s *statement) Close() error {
+	if !s.closed {
+		s.closed = true
+		s.conn.prepared--
 	}
-	return err
+	return s.SQLiteStmt.Close()
 }

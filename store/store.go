@@ -37,9 +37,9 @@ type Options struct {
 	Log zerolog.Logger
 }
 
-// Pool sizes. A SQLite connection costs a file handle and up to 256 KiB of page
-// cache; connections beyond the idle limit are closed again after a burst, and
-// those within it when nothing has needed them for a while.
+// Pool sizes. Those of SQLite's connections that wait to write cost next to
+// nothing, see connector. PostgreSQL's beyond the idle limit are closed again
+// after a burst, and those within it when nothing has needed them for a while.
 const (
 	sqliteMaxOpen   = 64
 	sqliteMaxIdle   = 8

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	edge "muster/api"
 	"muster/groups"
 )
 
@@ -21,9 +22,14 @@ func registerDelete(api huma.API, service *groups.Service) {
 		Method: http.MethodDelete, Path: groupPath, ID: "delete-group", Tag: groupsTag,
 		Summary: "Delete a group",
 		Description: "For admins. Removes everybody, in batches, and then leaves. When somebody cannot be removed (nobody can remove the creator, " +
-			"who is tried first) it stops, stays in the group, and says so. A community is dissolved; its groups go on by themselves.",
+			"who is tried first) it stops, stays in the group, and says so. When WhatsApp does not answer, it is 504 outcome_unknown, " +
+			"with the results until then in the problem document. A community is dissolved; its groups go on by themselves.",
 	}, func(ctx context.Context, in *struct{ GroupPath }) (deletion, error) {
 		d, err := service.Delete(ctx, groups.DeleteRequest{Target: in.group()})
-		return deletion{Success: d.Deleted, Results: viewResults(d.Results), Remaining: d.Remaining, Error: viewFailure(d.Obstacle)}, err
+		results := viewResults(d.Results)
+		if err != nil {
+			return deletion{}, edge.PartialProblem(ctx, err, results)
+		}
+		return deletion{Success: d.Deleted, Results: results, Remaining: d.Remaining, Error: viewFailure(d.Obstacle)}, nil
 	})
 }

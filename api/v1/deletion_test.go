@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"muster/sandbox"
+	"muster/sandbox/fault"
 	"muster/sandbox/service"
 )
 
@@ -73,4 +74,26 @@ func TestDeleteThatCannotFinish(t *testing.T) {
 	}
 	r.agrees(mine)
 	r.group(http.MethodDelete, mine, "", nil).status(http.StatusOK).is(`{"success":true,"results":[],"remaining":0}`)
+}
+
+// TestDeleteHalfWay checks that an unknown outcome is the answer as a whole, with
+// what became of the people until then.
+func TestDeleteHalfWay(t *testing.T) {
+	r := newRig(t)
+	r.people(ann, bob)
+	for child, want := range map[string]int{"remove": 0, "leave": 2} {
+		jid := r.create("Mine", ann, bob)
+		r.trouble(child, fault.Script{ApplyThenDisconnect: true})
+		lost := r.group(http.MethodDelete, jid, "", nil).refused(http.StatusGatewayTimeout, "outcome_unknown", "")
+		known, _ := lost.body["results"].([]any)
+		if len(known) != want {
+			t.Errorf("%s: %s", child, lost.raw)
+		}
+		for _, each := range known {
+			if each.(object)["status"] != "Removed" {
+				t.Errorf("%s: %s", child, lost.raw)
+			}
+		}
+		r.online()
+	}
 }

@@ -38,7 +38,7 @@ func registerGroupHistory(api huma.API, service *groups.Service) {
 		Method: http.MethodGet, Path: groupPath + "/changes", ID: "list-group-changes", Tag: groupsTag,
 		Summary: "List what has happened to a group",
 		Description: "Who changed what and when, before and after. The history begins when the session first knew the group, " +
-			"and stays when the account leaves it.",
+			"and stays when the account leaves it. Old changes are forgotten: see groups.history_age and groups.history_count in the configuration.",
 	}, func(ctx context.Context, in *groupChangesInput) (groupChanges, error) {
 		history, err := service.History(ctx, groups.HistoryRequest{Target: in.group(), After: in.After, Limit: in.Limit})
 		return viewHistory(history, in.After), err

@@ -84,6 +84,8 @@ type getGroupInput struct {
 const readDescription = "It comes from the mirror, which events keep: WhatsApp is not asked unless refresh=true. " +
 	"The answer has an ETag; send it as If-None-Match to get 304 when nothing has changed. "
 
+const unknownDescription = "About a group that the mirror has not heard of WhatsApp is asked all the same, but not again and again. "
+
 func registerGroupReads(api huma.API, router fiber.Router, service *groups.Service) {
 	cache := newReadCache(service, cacheBytes)
 	known := fieldNames(reflect.TypeFor[MirroredView]())
@@ -107,7 +109,7 @@ func registerGroupReads(api huma.API, router fiber.Router, service *groups.Servi
 	cache.mount(router, groupPath)
 	handle(api, route{
 		Method: http.MethodGet, Path: groupPath, ID: "get-group", Tag: groupsTag,
-		Summary: "Get a group", Description: "A group without its participants. " + readDescription,
+		Summary: "Get a group", Description: "A group without its participants. " + readDescription + unknownDescription,
 	}, func(ctx context.Context, in *getGroupInput) (MirroredView, error) {
 		group, err := service.Get(ctx, groups.GetRequest{Target: in.group(), Refresh: in.Refresh})
 		return viewMirrored(group), err
@@ -115,7 +117,7 @@ func registerGroupReads(api huma.API, router fiber.Router, service *groups.Servi
 	cache.mount(router, groupPath+"/info")
 	handle(api, route{
 		Method: http.MethodGet, Path: groupPath + "/info", ID: "get-group-info", Tag: groupsTag,
-		Summary: "Get a group with its participants", Description: readDescription,
+		Summary: "Get a group with its participants", Description: readDescription + unknownDescription,
 	}, func(ctx context.Context, in *getGroupInput) (groupInfo, error) {
 		group, err := service.Get(ctx, groups.GetRequest{Target: in.group(), Members: true, Refresh: in.Refresh})
 		return groupInfo{MirroredView: viewMirrored(group), Participants: viewParticipants(group.Participants)}, err

@@ -111,6 +111,22 @@ func (r *rig) crowd(n int) []string {
 
 func (r *rig) stanzas(key string) int { return r.wa.Stats().ByAccount[myNumber][key] }
 
+// Jobs of one second keep the order in which they were asked for.
+func TestJobsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.people(ann)
+	jid := r.create("Ordered")
+	r.call(http.MethodPost, "/api/v1/sessions/"+mySession+"/disconnect", nil).status(http.StatusOK)
+	var asked []string
+	for range 6 {
+		asked = append(asked, r.bulk(jid, object{"participants": []string{ann}}))
+	}
+	if !slices.IsSorted(asked) {
+		t.Errorf("they are worked on in another order than %v", asked)
+	}
+}
+
 // sum is how many people there are with each status.
 func sum(counts map[string]int) string {
 	var parts []string

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	edge "muster/api"
 	"muster/groups"
 	"muster/internal/fault"
 )
@@ -76,13 +77,18 @@ func registerPatch(api huma.API, service *groups.Service) {
 		Method: http.MethodPatch, Path: groupPath, ID: "patch-group", Tag: groupsTag,
 		Summary: "Change subject, description and settings",
 		Description: "Only the given fields are changed, one after the other, and each has its own result. " +
-			"When not one could be changed, the answer is the first one's problem.",
+			"When not one could be changed, the answer is the first one's problem. When WhatsApp does not answer for one of them, " +
+			"it is 504 outcome_unknown, with the results in the problem document.",
 	}, func(ctx context.Context, in *patchInput) (patchDone, error) {
 		results, err := service.Patch(ctx, groups.PatchRequest{
 			Target: in.group(), Subject: in.Body.Subject, Description: in.Body.Description.value(),
 			PrevID: in.Body.PrevID, Settings: in.Body.settings(),
 		})
-		return viewPatch(results), err
+		view := viewPatch(results)
+		if err != nil {
+			return patchDone{}, edge.PartialProblem(ctx, err, view.Results)
+		}
+		return view, nil
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"muster/sandbox"
+	"muster/sandbox/fault"
 )
 
 // fields writes the answer to a PATCH as "subject Changed, locked Failed/not_admin".
@@ -65,6 +66,29 @@ func TestPatch(t *testing.T) {
 		}
 		r.agrees(jid)
 	}
+}
+
+// TestPatchHalfWay checks that an unknown outcome is the answer as a whole, with
+// what is known of the fields, wherever among them it comes.
+func TestPatchHalfWay(t *testing.T) {
+	r := newRig(t)
+	r.people(ann)
+	jid := r.create("Anglers", ann)
+	for child, want := range map[string]string{
+		"subject":      "subject Failed/outcome_unknown, description NotTried/outcome_unknown, announce NotTried/outcome_unknown",
+		"description":  "subject Changed, description Failed/outcome_unknown, announce NotTried/outcome_unknown",
+		"announcement": "subject Changed, description Changed, announce Failed/outcome_unknown",
+	} {
+		r.trouble(child, fault.Script{ApplyThenDisconnect: true})
+		lost := r.group(http.MethodPatch, jid, "", object{"subject": "After " + child, "description": child, "announce": true})
+		lost.refused(http.StatusGatewayTimeout, "outcome_unknown", strings.TrimSuffix(child, "ment"))
+		if got := lost.fields(); got != want {
+			t.Errorf("%s: %s", child, lost.raw)
+		}
+		r.online()
+		r.group(http.MethodPatch, jid, "", object{"announce": false}).status(http.StatusOK)
+	}
+	r.agrees(jid)
 }
 
 // TestPatchByAMember checks that a member changes what members may, and is told

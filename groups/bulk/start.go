@@ -75,9 +75,10 @@ func (s *Service) Start(ctx context.Context, req StartRequest) (Job, error) {
 	if err = s.known(ctx, target); err != nil {
 		return Job{}, err
 	}
-	now := s.now().Truncate(time.Second)
+	moment := s.now()
+	now := moment.Truncate(time.Second)
 	job := Job{
-		ID: newID(now), SessionID: req.SessionID, GroupJID: group,
+		ID: newID(moment), SessionID: req.SessionID, GroupJID: group,
 		OnPrivate: cmp.Or(req.OnPrivate, groups.OnPrivateFail),
 		BatchSize: cmp.Or(req.BatchSize, DefaultBatch), Pause: req.pause(),
 		State: StateQueued, Total: len(people), CreatedAt: now, UpdatedAt: now,
@@ -132,7 +133,7 @@ func (s *Service) promote(ctx context.Context, sessionID string) error {
 
 // newID makes a job's id. Ids sort by the time they were made.
 func newID(now time.Time) string {
-	var random [8]byte
+	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails, see crypto/rand
-	return fmt.Sprintf("job_%011x%s", now.UnixMilli(), hex.EncodeToString(random[:]))
+	return fmt.Sprintf("job_%011x%05x%s", now.UnixMilli(), now.Nanosecond()%int(time.Millisecond), hex.EncodeToString(random[:]))
 }

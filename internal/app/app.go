@@ -41,6 +41,8 @@ type Surroundings struct {
 	// Out receives what a person wants to know at the start, the token among
 	// it, and nothing else; nil is nobody.
 	Out io.Writer
+	// Alone: the process does nothing else, and its garbage collector may be tuned.
+	Alone bool
 	// Identity is the key material of the sandbox inside, for tests that run
 	// several in one process; nil makes or restores one.
 	Identity *wire.Identity
@@ -158,7 +160,10 @@ func (a *App) openSessions(ctx context.Context) error {
 	if a.sandbox = world.sandbox; a.sandbox != nil {
 		a.onClose("sandbox", func(context.Context) error { return a.sandbox.Close() })
 	}
-	a.mirror = groups.NewMirror(groups.MirrorOptions{DB: a.db, Log: a.log, Metrics: a.metrics})
+	a.mirror = groups.NewMirror(groups.MirrorOptions{
+		DB: a.db, Log: a.log, Metrics: a.metrics, ReconcileEvery: a.config.Groups.ReconcileEvery,
+		Retention: groups.Retention{Age: a.config.Groups.HistoryAge, Count: a.config.Groups.HistoryCount},
+	})
 	limits := a.config.Sessions
 	a.sessions, err = session.NewManager(ctx, session.Options{
 		DB: a.db, Network: world.network, Log: a.log, Handlers: []session.Handler{a.mirror.Apply},
@@ -217,6 +222,9 @@ func (a *App) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { failed <- a.server.Serve(a.listener) })
 	running.Go(func() { trim(working) })
+	if a.around.Alone {
+		running.Go(func() { pack(working, trimInterval, a.tried) })
+	}
 	a.onClose("HTTP server", func(ctx context.Context) error {
 		stop()
 		return errors.Join(a.endRequests(ctx), ignoreClosed(a.listener.Close()), ended(ctx, &running))
@@ -232,6 +240,12 @@ func (a *App) Run(ctx context.Context) error {
 	case err := <-failed:
 		return errors.Join(err, a.Close())
 	}
+}
+
+// tried tells whether every session has made its first attempt to connect.
+func (a *App) tried() bool {
+	p := a.sessions.Progress()
+	return p.Settled == p.Total
 }
 
 // endRequests lets the requests in work finish, but not for longer than a third

@@ -33,6 +33,36 @@ func trim(ctx context.Context) {
 	}
 }
 
+// startGC is how much garbage there may be while the sessions start, in percent
+// of what is in use, before it is collected.
+const startGC = 25
+
+// pack has garbage collected sooner than usual until the sessions are settled at
+// two looks in a row. What a session keeps is allocated among what its start
+// drops; a page with anything on it is not given back, so the less garbage lies
+// between, the less memory is held for good. It is the whole process's setting.
+func pack(ctx context.Context, interval time.Duration, settled func() bool) {
+	usual := debug.SetGCPercent(startGC)
+	defer debug.SetGCPercent(usual)
+	if usual <= startGC {
+		return // somebody has decided that, or has switched it off
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for before := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := settled()
+		if before && now {
+			return
+		}
+		before = now
+	}
+}
+
 // heap is the state of Go's memory, in bytes.
 type heap struct {
 	live  uint64 // reachable at the last collection

@@ -1,6 +1,12 @@
 package app
 
-import "testing"
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
 
 func TestIdleMemory(t *testing.T) {
 	const mb = 1 << 20
@@ -20,5 +26,41 @@ func TestIdleMemory(t *testing.T) {
 	}
 	if h := measure(); h.held == 0 || h.total == 0 {
 		t.Errorf("the heap is %+v", h)
+	}
+}
+
+// percent is the collector's setting.
+func percent() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// Garbage is collected sooner until all is settled for a while, and what
+// somebody has set is left alone.
+func TestPack(t *testing.T) {
+	usual := percent()
+	looks := []bool{false, true, false, true, true}
+	pack(t.Context(), time.Millisecond, func() bool {
+		if during := percent(); during != startGC {
+			t.Errorf("during the start it is %d", during)
+		}
+		look := looks[0]
+		looks = looks[1:]
+		return look
+	})
+	if len(looks) > 0 || percent() != usual {
+		t.Errorf("%d looks are left, and it is %d", len(looks), percent())
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	pack(ended, time.Hour, nil)
+	if percent() != usual {
+		t.Errorf("after an end it is %d", percent())
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	pack(t.Context(), time.Hour, nil)
+	if percent() != 10 {
+		t.Errorf("what was set is %d", percent())
 	}
 }

@@ -65,7 +65,7 @@ func (s serveCommand) Run(ctx context.Context, term terminal) error {
 	if err != nil {
 		return err
 	}
-	server, err := app.New(ctx, c, app.Surroundings{Version: version(), Log: log, Out: term.out})
+	server, err := app.New(ctx, c, app.Surroundings{Version: version(), Log: log, Out: term.out, Alone: true})
 	if err != nil {
 		return err
 	}

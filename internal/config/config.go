@@ -22,6 +22,7 @@ type Config struct {
 	WA       WA       `key:"wa"`
 	HTTP     HTTP     `key:"http"`
 	Sessions Sessions `key:"sessions"`
+	Groups   Groups   `key:"groups"`
 	Log      Log      `key:"log"`
 }
 
@@ -71,6 +72,13 @@ type Sessions struct {
 	ReconnectAfter time.Duration `key:"reconnect_after" doc:"A session that is degraded for this long is reconnected."`
 }
 
+// Groups configures the mirror of the groups and their history.
+type Groups struct {
+	ReconcileEvery time.Duration `key:"reconcile_every" doc:"How often all groups of a connected session are compared with WhatsApp's although nothing seems to be missing. Each wait is up to a quarter shorter or longer."`
+	HistoryAge     time.Duration `key:"history_age" doc:"How long a change stays in the history of its group."`
+	HistoryCount   int           `key:"history_count" doc:"How many changes the history of one group has at most; the oldest are forgotten, within the hour."`
+}
+
 // Log configures the log on standard error.
 type Log struct {
 	Level  string `key:"level" doc:"trace, debug, info, warn or error."`
@@ -110,7 +118,8 @@ func Default() Config {
 			SettleAfter:  30 * time.Second,
 			SilenceAfter: 50 * time.Second, ProbeTimeout: 10 * time.Second, ReconnectAfter: 2 * time.Minute,
 		},
-		Log: Log{Level: "info", Format: FormatConsole},
+		Groups: Groups{ReconcileEvery: 6 * time.Hour, HistoryAge: 90 * 24 * time.Hour, HistoryCount: 1000},
+		Log:    Log{Level: "info", Format: FormatConsole},
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"muster/sandbox"
 	"muster/sandbox/sandboxtest"
 	"muster/sandbox/service"
+	"muster/store"
+	"muster/store/storetest"
 )
 
 // bulkProgress is what GET /jobs/{id} answers.
@@ -39,6 +41,7 @@ type bulkRig struct {
 	s       *server
 	witness *sandboxtest.Client
 	data    string
+	on      store.Options // which database the server uses
 	group   types.JID
 	people  []string
 	job     string
@@ -50,9 +53,9 @@ const (
 	bulkBatch              = 20
 )
 
-func newBulkRig(t *testing.T) *bulkRig {
+func newBulkRig(t *testing.T, on store.Options) *bulkRig {
 	t.Helper()
-	r := &bulkRig{wa: sandboxtest.Start(t), data: filepath.Join(t.TempDir(), "data")}
+	r := &bulkRig{wa: sandboxtest.Start(t), data: filepath.Join(t.TempDir(), "data"), on: on}
 	root := r.wa.RootKey()
 	r.w = &world{url: r.wa.URL(), endpoint: r.wa.Endpoint(), rootKey: hex.EncodeToString(root[:])}
 	for i := range bulkPeople {
@@ -64,7 +67,7 @@ func newBulkRig(t *testing.T) *bulkRig {
 		}
 	}
 	r.witness = sandboxtest.Link(t, r.wa, bulkWitness)
-	r.s = serve(t, r.w, r.data)
+	r.s = serveOn(t, r.w, r.data, r.on)
 	r.s.link(t, r.w, "one", bulkOwner)
 	var made struct {
 		JID types.JID `json:"group_jid"`
@@ -100,7 +103,7 @@ func (r *bulkRig) kill(t *testing.T) {
 
 func (r *bulkRig) restart(t *testing.T) {
 	t.Helper()
-	r.s = serve(t, r.w, r.data)
+	r.s = serveOn(t, r.w, r.data, r.on)
 }
 
 func (r *bulkRig) progress(t *testing.T) (p bulkProgress) {
@@ -200,7 +203,11 @@ func (r *bulkRig) seenOnce(t *testing.T) {
 // still count as added; the second must be asked for again.
 func TestBulkAddKilledTwice(t *testing.T) {
 	t.Parallel()
-	r := newBulkRig(t)
+	storetest.EachStore(t, killTwice)
+}
+
+func killTwice(t *testing.T, on store.Options) {
+	r := newBulkRig(t, on)
 	before := r.members(t)
 	r.trouble(t, sandbox.FaultEffect{DropReply: true})
 	r.start(t, bulkBatch)
@@ -224,7 +231,11 @@ func TestBulkAddKilledTwice(t *testing.T) {
 // TestBulkAddKilledAnywhere kills the server at whatever it is doing, twice.
 func TestBulkAddKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	r := newBulkRig(t)
+	storetest.EachStore(t, killAnywhere)
+}
+
+func killAnywhere(t *testing.T, on store.Options) {
+	r := newBulkRig(t, on)
 	r.start(t, 4)
 	for _, members := range []int{bulkPeople / 5, bulkPeople / 2} {
 		r.eventually(t, fmt.Sprintf("%d people are in the group", members), func() bool { return r.members(t) > members })

@@ -22,6 +22,7 @@ import (
 	// The program itself is run as a binary; the import tells the test cache
 	// what these tests depend on.
 	_ "muster/internal/cli"
+	"muster/store"
 )
 
 // patience bounds every wait; only a failing test uses it up.
@@ -73,17 +74,23 @@ type process struct {
 // start runs the program until it ends or the test does.
 func start(t testing.TB, args ...string) *process {
 	t.Helper()
+	return run(t, command(t, args...))
+}
+
+// command is one of the program.
+func command(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run(t, exec.Command(path, args...))
+	return exec.Command(path, args...)
 }
 
 func run(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{cmd: cmd, done: make(chan struct{}), news: make(chan struct{})}
-	cmd.Env = append(os.Environ(), "MUSTER_ADMIN_TOKEN="+token)
+	cmd.Env = append(cmd.Environ(), "MUSTER_ADMIN_TOKEN="+token)
 	reader, writer := io.Pipe()
 	cmd.Stdout, cmd.Stderr = writer, writer
 	if err := cmd.Start(); err != nil {
@@ -209,8 +216,17 @@ type server struct {
 
 func serve(t testing.TB, w *world, dataDir string) *server {
 	t.Helper()
-	s := &server{process: start(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", dataDir,
-		"--wa-endpoint", w.endpoint, "--wa-root-key", w.rootKey)}
+	return serveOn(t, w, dataDir, store.Options{Driver: store.SQLite})
+}
+
+// serveOn is serve with a database of any kind; that of SQLite is in the data
+// directory.
+func serveOn(t testing.TB, w *world, dataDir string, on store.Options) *server {
+	t.Helper()
+	cmd := command(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", dataDir,
+		"--wa-endpoint", w.endpoint, "--wa-root-key", w.rootKey)
+	cmd.Env = append(os.Environ(), "MUSTER_DATABASE_DRIVER="+on.Driver, "MUSTER_DATABASE_DSN="+on.DSN)
+	s := &server{process: run(t, cmd)}
 	s.url = s.line(t, `API\s+(http://127\.0\.0\.1:\d+)/api/v1`)[1]
 	return s
 }

@@ -61,15 +61,14 @@ CREATE TABLE mirror_participants (
 -- People whose phone is not known yet: for when it is learnt.
 CREATE INDEX mirror_participants_phoneless ON mirror_participants (session_id, lid) WHERE pn = '';
 
--- Requests to join that wait for an admin.
+-- People of whom an event has told that they ask to be let in. It is not the list
+-- of all who do: that is asked of WhatsApp.
 CREATE TABLE mirror_requests (
-	session_id   TEXT   NOT NULL,
-	group_jid    TEXT   NOT NULL,
-	jid          TEXT   NOT NULL, -- the LID, or the phone JID where it is not known
-	pn           TEXT   NOT NULL DEFAULT '',
-	lid          TEXT   NOT NULL DEFAULT '',
-	method       TEXT   NOT NULL DEFAULT '',
-	requested_at BIGINT NOT NULL DEFAULT 0,
+	session_id TEXT NOT NULL,
+	group_jid  TEXT NOT NULL,
+	jid        TEXT NOT NULL, -- the LID, or the phone JID where it is not known
+	pn         TEXT NOT NULL DEFAULT '',
+	lid        TEXT NOT NULL DEFAULT '',
 	PRIMARY KEY (session_id, group_jid, jid),
 	FOREIGN KEY (session_id, group_jid) REFERENCES mirror_groups (session_id, jid) ON DELETE CASCADE
 );
