@@ -17,15 +17,29 @@ const sessionParam = "session_id"
 // paths and before every other route, unknown ones included: without a token
 // one cannot even learn which paths exist.
 func (s *Server) authenticate(c *fiber.Ctx) error {
-	principal, err := s.options.Tokens.Authenticate(c.UserContext(), credentials(c))
+	principal, err := s.options.Tokens.Authenticate(c.UserContext(), s.credential(c))
 	if err != nil {
-		if fault.Is(err, fault.Unauthenticated) {
+		if fault.Is(err, fault.Unauthenticated) && s.dialect(c.Path()) == nil {
 			c.Set(fiber.HeaderWWWAuthenticate, challenge(c))
 		}
 		return err
 	}
 	c.SetUserContext(auth.WithPrincipal(c.UserContext(), principal))
 	return c.Next()
+}
+
+// credential is the caller's token, sent as the API of the path wants it. A
+// dialect's document can be read as any other page can.
+func (s *Server) credential(c *fiber.Ctx) string {
+	d := s.dialect(c.Path())
+	if d == nil {
+		return credentials(c)
+	}
+	token := d.Credential(func(name string) string { return c.Get(name) })
+	if token == "" && c.Path() == d.Prefix()+dialectDocument {
+		return credentials(c)
+	}
+	return token
 }
 
 // credentials is the bearer token. A browser cannot send one by itself, so the
@@ -56,7 +70,7 @@ func challenge(c *fiber.Ctx) string {
 }
 
 func isReference(path string) bool {
-	return path == docsPath || strings.HasPrefix(path, docsPath+"/") || path == openAPIPath+".json"
+	return path == docsPath || strings.HasPrefix(path, docsPath+"/") || strings.HasSuffix(path, openAPIPath+".json")
 }
 
 // guardSession keeps a bound token to its sessions. Others' sessions do not

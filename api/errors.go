@@ -20,7 +20,7 @@ func statusOf(code fault.Code) int {
 		return http.StatusUnsupportedMediaType
 	case fault.Unauthenticated:
 		return http.StatusUnauthorized
-	case fault.Forbidden, fault.NotInGroup, fault.NotAdmin:
+	case fault.Forbidden, fault.NotInGroup, fault.NotAdmin, fault.AccountRestricted:
 		return http.StatusForbidden
 	case fault.NotFound, fault.SessionNotFound, fault.GroupNotFound:
 		return http.StatusNotFound

@@ -21,7 +21,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		fault.SessionNotConnected: 503,
 		fault.GroupNotFound:       404, fault.NotInGroup: 403, fault.NotAdmin: 403, fault.DescriptionConflict: 409,
 		fault.InviteRevoked: 410, fault.InviteInvalid: 422, fault.GroupFull: 409, fault.AlreadyMember: 409,
-		fault.RateLimited: 429, fault.Rejected: 422, fault.NoAnswer: 504, fault.OutcomeUnknown: 504,
+		fault.RateLimited: 429, fault.AccountRestricted: 403, fault.Rejected: 422, fault.NoAnswer: 504, fault.OutcomeUnknown: 504,
 		fault.Unavailable: 503, fault.Internal: 500,
 	}
 	for _, code := range fault.Codes() {

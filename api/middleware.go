@@ -21,10 +21,14 @@ func (s *Server) enter(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// readableText refuses JSON that is not UTF-8: the decoder would put question
-// marks where the client had something else.
+// readableText refuses bodies that are compressed, because a small one may be
+// endless when it is unpacked, and JSON that is not UTF-8: the decoder would
+// put question marks where the client had something else.
 func readableText(c *fiber.Ctx) error {
-	if body := c.Body(); len(body) > 0 && strings.Contains(c.Get(fiber.HeaderContentType), "json") && !utf8.Valid(body) {
+	if coding := c.Get(fiber.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
+		return fault.New(fault.UnsupportedMedia, "the body must not be compressed: Content-Encoding is not supported")
+	}
+	if body := c.Request().Body(); len(body) > 0 && strings.Contains(c.Get(fiber.HeaderContentType), "json") && !utf8.Valid(body) {
 		return fault.New(fault.Malformed, "the body is not valid UTF-8")
 	}
 	return c.Next()

@@ -79,7 +79,7 @@ func Problem(ctx context.Context, err error) *ProblemDocument {
 		p.Errors = []FieldError{{Field: failure.Field, Message: failure.Message}}
 		p.Detail = failure.Field + ": " + failure.Message
 	}
-	logProblem(ctx, p, failure, err)
+	logProblem(ctx, p.Status, failure, err)
 	return p
 }
 
@@ -94,17 +94,17 @@ func PartialProblem[Result any](ctx context.Context, err error, results []Result
 
 // logProblem writes loudest about our own defects, and always about what has a
 // cause that the client does not see.
-func logProblem(ctx context.Context, p *ProblemDocument, failure *fault.Error, err error) {
+func logProblem(ctx context.Context, status int, failure *fault.Error, err error) {
 	level := zerolog.DebugLevel
 	switch {
-	case p.Status == http.StatusInternalServerError:
+	case status == http.StatusInternalServerError:
 		level = zerolog.ErrorLevel
-	case p.Status > http.StatusInternalServerError:
+	case status > http.StatusInternalServerError:
 		level = zerolog.WarnLevel
 	case failure.Unwrap() != nil:
 		level = zerolog.InfoLevel
 	}
-	zerolog.Ctx(ctx).WithLevel(level).Err(err).Str("code", string(p.Code)).Msg("request failed")
+	zerolog.Ctx(ctx).WithLevel(level).Err(err).Str("code", string(failure.Code)).Msg("request failed")
 }
 
 // renderProblem is Fiber's error handler: errors of plain handlers, of

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -46,15 +44,19 @@ func (s *Server) repeatable(c *fiber.Ctx) error {
 	if err := idempotency.CheckKey(key); err != nil {
 		return err
 	}
+	print, err := fingerprint(c)
+	if err != nil {
+		return err
+	}
 	ctx := c.UserContext()
 	attempt, answer, err := s.options.Keys.Begin(ctx, idempotency.Request{
-		Session: sessionOf(c.Path()), Token: auth.From(ctx).TokenID, Key: key, Fingerprint: fingerprint(c),
+		Session: sessionOf(c.Path()), Token: auth.From(ctx).TokenID, Key: key, Fingerprint: print,
 	})
 	switch {
 	case err != nil:
 		return err
 	case answer != nil:
-		return replay(c, key, *answer)
+		return s.replay(c, key, *answer)
 	}
 	return s.attempt(c, key, attempt)
 }
@@ -82,17 +84,6 @@ func sessionOf(path string) string {
 	return id
 }
 
-// fingerprint tells requests apart: method, path with query, and body.
-func fingerprint(c *fiber.Ctx) string {
-	hash := sha256.New()
-	for _, part := range [][]byte{[]byte(c.Method()), []byte(c.Path()), c.Request().URI().QueryString()} {
-		hash.Write(part)
-		hash.Write([]byte{0})
-	}
-	hash.Write(c.Body())
-	return hex.EncodeToString(hash.Sum(nil))
-}
-
 // attempt runs the request and stores what became of it, panics included.
 func (s *Server) attempt(c *fiber.Ctx, key string, a *idempotency.Attempt) (err error) {
 	ended := false
@@ -106,14 +97,14 @@ func (s *Server) attempt(c *fiber.Ctx, key string, a *idempotency.Attempt) (err 
 	err = c.Next()
 	c.SetUserContext(ctx)
 	if err != nil {
-		if err = renderProblem(c, err); err != nil {
+		if err = s.renderError(c, err); err != nil {
 			return err
 		}
 	}
 	status, code := c.Response().StatusCode(), problemCode(c)
 	result := outcomeOf(status, code, a)
 	if status >= http.StatusMultipleChoices && result == unknown && code != fault.OutcomeUnknown {
-		if err = renderProblem(c, stillUnknown(c, a)); err != nil {
+		if err = s.renderError(c, stillUnknown(c, a)); err != nil {
 			return err
 		}
 	}
@@ -150,8 +141,11 @@ func outcomeOf(status int, code fault.Code, a *idempotency.Attempt) outcome {
 	return nothing
 }
 
-// problemCode is the code of the problem document that is the answer, if it is one.
+// problemCode is the code of the error that is the answer, if it is one.
 func problemCode(c *fiber.Ctx) fault.Code {
+	if failure := failureOf(c); failure != nil {
+		return failure.Code
+	}
 	if c.Response().StatusCode() < http.StatusBadRequest {
 		return ""
 	}
@@ -167,7 +161,9 @@ func problemCode(c *fiber.Ctx) fault.Code {
 func stillUnknown(c *fiber.Ctx, a *idempotency.Attempt) error {
 	var problem struct{ Detail string }
 	why := "it could not be found out"
-	if json.Unmarshal(c.Response().Body(), &problem) == nil && problem.Detail != "" {
+	if failure := failureOf(c); failure != nil {
+		why = failure.Message
+	} else if json.Unmarshal(c.Response().Body(), &problem) == nil && problem.Detail != "" {
 		why = problem.Detail
 	}
 	return fault.New(fault.OutcomeUnknown,
@@ -186,14 +182,14 @@ func (s *Server) keep(c *fiber.Ctx, key string, a *idempotency.Attempt, result o
 	case nothing:
 		err = a.Free(ctx)
 	default:
-		err = store(ctx, c, key, a)
+		err = s.store(ctx, c, key, a)
 	}
 	if err != nil {
 		zerolog.Ctx(ctx).Error().Err(err).Msg("the outcome of a repeatable request was not stored")
 	}
 }
 
-func store(ctx context.Context, c *fiber.Ctx, key string, a *idempotency.Attempt) error {
+func (s *Server) store(ctx context.Context, c *fiber.Ctx, key string, a *idempotency.Attempt) error {
 	answer := idempotency.Answer{Status: c.Response().StatusCode(), Header: map[string]string{}}
 	for _, name := range keptHeaders {
 		if value := c.GetRespHeader(name); value != "" {
@@ -206,15 +202,15 @@ func store(ctx context.Context, c *fiber.Ctx, key string, a *idempotency.Attempt
 		answer.Header = nil
 	}
 	var err error
-	if answer.Body, err = idempotency.Seal(credentials(c), key, body); err != nil {
+	if answer.Body, err = idempotency.Seal(s.credential(c), key, body); err != nil {
 		return errors.Join(err, a.Unknown(ctx))
 	}
 	return a.Done(ctx, answer)
 }
 
 // replay gives the stored answer again.
-func replay(c *fiber.Ctx, key string, answer idempotency.Answer) error {
-	body, err := idempotency.Open(credentials(c), key, answer.Body)
+func (s *Server) replay(c *fiber.Ctx, key string, answer idempotency.Answer) error {
+	body, err := idempotency.Open(s.credential(c), key, answer.Body)
 	if err != nil { // the fixed admin token was changed
 		return fault.New(fault.Conflict, "this %s has been used with another token", idempotency.Header).Because(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
+
+	"muster/internal/event"
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -36,7 +38,7 @@ func ensureRequestID(c *fiber.Ctx) context.Context {
 		id = uuid.NewString()
 	}
 	c.Set(requestIDHeader, id)
-	ctx = context.WithValue(ctx, requestIDKey{}, id)
+	ctx = event.WithRequest(context.WithValue(ctx, requestIDKey{}, id), id)
 	log := zerolog.Ctx(ctx).With().Str("request_id", id).Logger()
 	ctx = log.WithContext(ctx)
 	c.SetUserContext(ctx)

@@ -46,6 +46,10 @@ type Limits struct {
 	// Read bounds the arrival of a request, Write the sending of an answer,
 	// Idle the silence between two requests of a connection.
 	Read, Write, Idle time.Duration
+	// Transfer is in place of Read and Write where files come and go.
+	Transfer time.Duration
+	// Uploads is how much memory the requests that bring files may take together.
+	Uploads int64
 	// Connections bounds how many are open at once.
 	Connections int
 }
@@ -55,6 +59,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Body: 1 << 20, Header: 16 << 10,
 		Read: 30 * time.Second, Write: time.Minute, Idle: 2 * time.Minute,
+		Transfer: 10 * time.Minute, Uploads: 512 << 20,
 		Connections: 4096,
 	}
 }
@@ -77,31 +82,37 @@ func (l Limits) orDefault() Limits {
 	wait(&l.Read, d.Read)
 	wait(&l.Write, d.Write)
 	wait(&l.Idle, d.Idle)
+	wait(&l.Transfer, d.Transfer)
+	if l.Uploads <= 0 {
+		l.Uploads = d.Uploads
+	}
 	return l
 }
 
 // Server is the HTTP server. Routes are added through Huma and Router before
 // Serve is called.
 type Server struct {
-	app     *fiber.App
-	huma    huma.API
-	options Options
+	app      *fiber.App
+	huma     huma.API
+	options  Options
+	uploads  []upload
+	files    []func(method, path string) bool
+	room     *room
+	dialects []Dialect
 	// base is the parent of every request's context; stop ends requests that
 	// outlive the shutdown's patience.
-	base context.Context
-	stop context.CancelFunc
-	// endStreams ends the answers that would never end by themselves.
-	endStreams context.CancelFunc
+	base    context.Context
+	stop    context.CancelFunc
+	streams *streams
 }
 
 // New builds the server with everything but the API's own routes.
 func New(o Options) (*Server, error) {
 	o.Limits = o.Limits.orDefault()
-	s := &Server{options: o}
-	streams, endStreams := context.WithCancel(context.Background())
-	base := context.WithValue(o.Log.WithContext(context.Background()), streamsKey{}, streams)
+	s := &Server{options: o, streams: &streams{}, room: newRoom(o.Limits.Uploads)}
+	s.streams.closing, s.streams.cancel = context.WithCancel(context.Background())
+	base := context.WithValue(o.Log.WithContext(context.Background()), streamsKey{}, s.streams)
 	s.base, s.stop = context.WithCancel(base)
-	s.endStreams = endStreams
 	s.app = fiber.New(fiber.Config{
 		AppName:               "Muster",
 		DisableStartupMessage: true,
@@ -119,7 +130,8 @@ func New(o Options) (*Server, error) {
 		Concurrency:    o.Limits.Connections,
 		ErrorHandler:   s.renderError,
 	})
-	s.app.Use(s.enter, s.logAccess, recoverPanic, secureHeaders)
+	s.app.Server().HeaderReceived = s.headerReceived
+	s.app.Use(s.inRoom, s.enter, s.logAccess, recoverPanic, secureHeaders)
 	s.app.Get("/livez", s.live)
 	s.app.Get("/healthz", s.health)
 	s.app.Get("/readyz", s.ready)
@@ -153,20 +165,28 @@ func (s *Server) Serve(listener net.Listener) error {
 // context ends, and then ends them too.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.stop()
-	s.endStreams()
+	s.streams.end()
 	defer context.AfterFunc(ctx, s.stop)()
 	err := s.app.ShutdownWithContext(ctx)
+	s.streams.wait(ctx)
 	if err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return nil // requests that did not finish in time were ended, as asked
 	}
 	return fmt.Errorf("shut the HTTP server down: %w", err)
 }
 
-// renderError answers with a problem document. Requests that the HTTP parser
-// refused come here without having passed enter.
+// renderError answers with a problem document, or with what stands for one in
+// the dialect that the path belongs to. Requests that the HTTP parser refused
+// come here without having passed enter.
 func (s *Server) renderError(c *fiber.Ctx, err error) error {
 	if RequestID(c.UserContext()) == "" {
 		c.SetUserContext(s.base)
+	}
+	if s.room.refused(&c.Request().Header) && errors.Is(err, fiber.ErrRequestEntityTooLarge) {
+		err = errNoRoom()
+	}
+	if d := s.dialect(c.Path()); d != nil {
+		return renderForeign(c, d, err)
 	}
 	return renderProblem(c, err)
 }

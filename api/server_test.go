@@ -219,6 +219,7 @@ func TestScenarios(t *testing.T) {
 		{name: "not JSON", method: "POST", path: echo, header: map[string]string{"Content-Type": "text/xml"}, body: `<name/>`, status: 415, code: fault.Malformed, contains: "application/json"},
 		{name: "missing field", method: "POST", path: echo, body: `{}`, status: 422, code: fault.Invalid, field: "name"},
 		{name: "text that is no UTF-8", method: "POST", path: echo, body: "{\"name\":\"\xff\xfe\"}", status: 400, code: fault.Malformed},
+		{name: "compressed", method: "POST", path: echo, body: "\x1f\x8b", header: map[string]string{"Content-Encoding": "gzip"}, status: 415, code: fault.UnsupportedMedia},
 		{name: "unknown field", method: "POST", path: echo, body: `{"name":"x","nmae":"y"}`, status: 422, code: fault.Invalid, field: "nmae"},
 		{name: "wrong type in a list", method: "POST", path: echo, body: `{"name":"x","participants":["a",7]}`, status: 422, code: fault.Invalid, field: "participants[1]", contains: `"value":7`},
 		{name: "bad query", method: "POST", path: echo + "?limit=1000", body: `{"name":"x"}`, status: 422, code: fault.Invalid, field: "limit"},

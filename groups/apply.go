@@ -108,7 +108,7 @@ func (g *mirrored) take(c Change, me Identity, now time.Time) []effect {
 			return []effect{{kind: c.Kind, after: c.Text, stateless: true}}
 		}
 	}
-	return g.takeValue(c, me, now)
+	return g.takeValue(c, now)
 }
 
 // unplaced is the history of a change of a group that the mirror does not have.
@@ -202,9 +202,8 @@ func (g *mirrored) doubt() { g.stale, g.ask, g.dirty = true, true, true }
 // takeValue applies a change of one value. Events tell the second in which they
 // happened: an older one is late, and two of one second may come in either
 // order, so WhatsApp is asked. So it is about an event of our own account's doing
-// that follows a change of ours: it is the late echo of the one before, which
-// must not take the newer value back, or the account's phone was faster.
-func (g *mirrored) takeValue(c Change, me Identity, now time.Time) []effect {
+// that was overtaken by a change of ours: it must not take the newer value back.
+func (g *mirrored) takeValue(c Change, now time.Time) []effect {
 	was, want := g.value(c.Kind), c.value()
 	differs := was != want || c.Kind == ChangeDescription && c.TopicID != g.TopicID
 	switch c.Source {
@@ -220,7 +219,7 @@ func (g *mirrored) takeValue(c Change, me Identity, now time.Time) []effect {
 			g.doubt()
 		}
 		g.note(c.Kind, stamp{At: at, Here: now.Unix()})
-		if differs && c.Actor.same(me) && g.happenedSince(own+c.Kind, now) {
+		if differs && c.overtaken {
 			g.doubt()
 			return nil
 		}

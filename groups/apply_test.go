@@ -48,8 +48,11 @@ func TestLateAndRepeatedValues(t *testing.T) {
 		"our clock is behind": {[]Change{subject("B", 500), {Kind: ChangeSubject, Text: "C", At: at(1010), Source: SourceAPI}, subject("C", 501)}, "C", false, 2},
 		"late echo of our own": {[]Change{
 			{Kind: ChangeSubject, Text: "B", At: at(999), Source: SourceAPI}, {Kind: ChangeSubject, Text: "C", At: at(1000), Source: SourceAPI},
-			{Kind: ChangeSubject, Text: "B", At: at(999), Actor: someone(0)},
+			{Kind: ChangeSubject, Text: "B", At: at(999), Actor: someone(0), overtaken: true},
 		}, "C", true, 2},
+		"of the account's phone, after our own": {[]Change{
+			{Kind: ChangeSubject, Text: "B", At: at(1000), Source: SourceAPI}, {Kind: ChangeSubject, Text: "C", At: at(1000), Actor: someone(0)},
+		}, "C", false, 2},
 		"after our own":     {[]Change{{Kind: ChangeSubject, Text: "B", At: at(1000), Source: SourceAPI}, {Kind: ChangeSubject, Text: "C", At: at(1000), Actor: someone(1)}}, "C", false, 2},
 		"written down late": {[]Change{subject("B", 500), {Kind: ChangeSubject, Text: "C", At: at(1000), Source: SourceAPI}}, "C", true, 2},
 	} {

@@ -78,10 +78,20 @@ type Change struct {
 	Seconds uint32
 	People  []Identity
 	Info    *Group
+	// Reason is by what way people have come in, in WhatsApp's words; often empty.
+	Reason string
 
 	// Version and PrevVersion name the states of the members after and before,
 	// as events do; empty where that is not known.
 	Version, PrevVersion string
+
+	// echo: an event has told it, and it is an operation of this server, which
+	// worked for this request of the API.
+	echo    bool
+	request string
+	// overtaken: an event of the account's own doing that may tell what was so
+	// before a change of ours that the mirror has already.
+	overtaken bool
 }
 
 // own is the beginning of a change that an operation of the session's account

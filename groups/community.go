@@ -51,6 +51,8 @@ func (s *Service) CreateCommunity(ctx context.Context, req CommunityRequest) (Cr
 	if err := req.Validate(); err != nil {
 		return CreatedCommunity{}, err
 	}
+	ctx, expected := s.expect(ctx, req.SessionID, types.EmptyJID, req.Name, as(ChangeCreated))
+	defer expected()
 	want := newcomer{session: req.SessionID, subject: req.Name, community: true}
 	jid, _, err := s.makeOnce(ctx, want, func() (jid types.JID, err error) {
 		err = s.write(ctx, req.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {

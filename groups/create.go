@@ -96,6 +96,8 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (Created, error
 	if len(present) == 0 && slices.ContainsFunc(people, func(p person) bool { return p.absent }) {
 		return Created{}, fault.Field("participants", "none of these numbers is on WhatsApp; no group was made")
 	}
+	ctx, expected := s.expect(ctx, req.SessionID, types.EmptyJID, req.Name, as(ChangeCreated))
+	defer expected()
 	var results []Result
 	want := newcomer{session: req.SessionID, subject: req.Name, people: present}
 	jid, found, err := s.makeOnce(ctx, want, func() (jid types.JID, err error) {

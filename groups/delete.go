@@ -77,12 +77,19 @@ func (s *Service) Delete(ctx context.Context, req DeleteRequest) (Deletion, erro
 	if err != nil || deletion.Remaining > 0 || deletion.Obstacle != nil {
 		return deletion, err
 	}
+	ctx, expected := s.expect(ctx, req.SessionID, jid, "", departing(ChangeDeleted))
+	defer expected()
 	if err = s.leave(ctx, req.SessionID, jid); err != nil {
 		return deletion.stopped(err)
 	}
 	s.recorded(ctx, s.own(req.SessionID, jid, ChangeDeleted))
 	deletion.Deleted = true
 	return deletion, nil
+}
+
+// departing is the account's own departure that is something else in truth.
+func departing(kind ChangeKind) becoming {
+	return becoming{ChangeDeparted: kind, ChangeLeft: kind, ChangeDeleted: kind}
 }
 
 // stopped is the deletion that an error has cut short. Before anything was done
@@ -190,6 +197,9 @@ func (s *Service) dissolve(ctx context.Context, sessionID string, jid types.JID)
 	if err != nil {
 		return Deletion{}, err
 	}
+	// Of its groups too: which those are, WhatsApp knows.
+	ctx, expected := s.expect(ctx, sessionID, types.EmptyJID, "", as(ChangeDeleted, ChangeUnlinked))
+	defer expected()
 	err = s.write(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
 		_, err := client.DangerousInternals().SendGroupIQ(ctx, "set", jid, waBinary.Node{Tag: "delete_parent"})
 		if code := iqCode(err); code == 401 || code == 403 {

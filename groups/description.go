@@ -78,6 +78,8 @@ func (s *Service) setDescription(ctx context.Context, sessionID string, group ty
 		return err
 	}
 	defer done()
+	ctx, expected := s.expect(ctx, sessionID, group, "", as(ChangeDescription))
+	defer expected()
 	so, err := s.already(ctx, sessionID, group, func(g Group) bool { return g.Topic == text })
 	if err != nil || so {
 		return err

@@ -36,8 +36,8 @@ func TestOneChangeAtATime(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if most != 1 || len(s.turns.groups) != 0 {
-		t.Errorf("%d at once, and %d turns are kept", most, len(s.turns.groups))
+	if most != 1 || s.turns.Len() != 0 {
+		t.Errorf("%d at once, and %d turns are kept", most, s.turns.Len())
 	}
 }
 
@@ -65,7 +65,7 @@ func TestOtherGroupsDoNotWait(t *testing.T) {
 		t.Errorf("who has gone got %v", err)
 	}
 	done()
-	if len(s.turns.groups) != 0 {
-		t.Errorf("%d turns are kept", len(s.turns.groups))
+	if s.turns.Len() != 0 {
+		t.Errorf("%d turns are kept", s.turns.Len())
 	}
 }

@@ -36,6 +36,8 @@ func (s *Service) InviteLink(ctx context.Context, req InviteLinkRequest) (link s
 		return "", err
 	}
 	defer done()
+	ctx, expected := s.expect(ctx, req.SessionID, group, "", as(ChangeInviteLink))
+	defer expected()
 	repeatable(ctx) // who never got the first new link needs another one
 	err = s.sessions.Do(ctx, req.SessionID, kind, func(ctx context.Context, client *whatsmeow.Client) error {
 		link, err = client.GetGroupInviteLink(ctx, group, req.Reset)

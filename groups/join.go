@@ -171,6 +171,8 @@ func (s *Service) Accept(ctx context.Context, req AcceptRequest) (JoinResult, er
 // where that is known before; else the answer names it.
 func (s *Service) enter(ctx context.Context, sessionID string, to, group types.JID, node waBinary.Node) (JoinResult, error) {
 	repeatable(ctx)
+	ctx, expected := s.expect(ctx, sessionID, group, "", as(ChangeJoined))
+	defer expected()
 	var entry JoinResult
 	err := s.write(ctx, sessionID, func(ctx context.Context, client *whatsmeow.Client) error {
 		answer, err := client.DangerousInternals().SendGroupIQ(ctx, "set", to, node)

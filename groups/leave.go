@@ -25,6 +25,8 @@ func (s *Service) Leave(ctx context.Context, req LeaveRequest) error {
 		return err
 	}
 	defer done()
+	ctx, expected := s.expect(ctx, req.SessionID, group, "", as(ChangeLeft, ChangeDeparted))
+	defer expected()
 	repeatable(ctx)
 	err = s.leave(ctx, req.SessionID, group)
 	if isAbsent(err) && idempotency.From(ctx).Resumed() {

@@ -142,6 +142,8 @@ func (s *Service) relink(ctx context.Context, req LinkGroupsRequest, how linking
 		return nil, err
 	}
 	defer done()
+	ctx, expected := s.expect(ctx, req.SessionID, types.EmptyJID, "", as(how.kind))
+	defer expected()
 	linked, err := s.linked(ctx, req)
 	if err != nil {
 		return nil, err

@@ -130,6 +130,8 @@ func (s *Service) changeMembers(ctx context.Context, sessionID string, group typ
 		return nil, err
 	}
 	defer end()
+	ctx, expected := s.expect(ctx, sessionID, group, "", as(changeKinds(change)...))
+	defer expected()
 	present, _ := reachable(people, mode)
 	done, err := s.reached(ctx, sessionID, group, present, change)
 	if err != nil {
@@ -157,6 +159,21 @@ func (s *Service) changeMembers(ctx context.Context, sessionID string, group typ
 	}
 	s.recordMembers(ctx, sessionID, group, results)
 	return withOthers(people, merged(len(present), done, results)), nil
+}
+
+// changeKinds are the kinds as which a change of members comes back.
+func changeKinds(change whatsmeow.ParticipantChange) []ChangeKind {
+	switch change {
+	case whatsmeow.ParticipantChangeAdd:
+		return []ChangeKind{ChangeAdded, ChangeApproved}
+	case whatsmeow.ParticipantChangeRemove:
+		return []ChangeKind{ChangeExpelled}
+	case whatsmeow.ParticipantChangePromote:
+		return []ChangeKind{ChangePromoted}
+	case whatsmeow.ParticipantChangeDemote:
+		return []ChangeKind{ChangeDemoted}
+	}
+	return nil
 }
 
 // recordMembers records those whom WhatsApp was asked about with success.

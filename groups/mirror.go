@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"golang.org/x/sync/singleflight"
 
+	"muster/internal/event"
 	"muster/session"
 	"muster/store"
 )
@@ -23,6 +24,8 @@ type MirrorOptions struct {
 	Log     zerolog.Logger
 	Metrics prometheus.Registerer // default: none
 	Now     func() time.Time      // default: time.Now
+	// Events is told of every change; nil is nobody.
+	Events *event.Log
 
 	// ReconcileEvery is how often a connected session's groups are compared with
 	// WhatsApp's although nothing seems to be missing; each wait is spread. 6 h.
@@ -41,12 +44,16 @@ type Mirror struct {
 	db        *dbutil.Database
 	log       zerolog.Logger
 	now       func() time.Time
-	retention Retention
+	began     time.Time // when this was made: what was expected before is not known
+	events    *event.Log
 	sessions  *session.Manager
+	retention Retention
+	absences  absences
+	expected  expectations
+	owed      debts
 	worker    *worker
 	metrics   *mirrorMetrics
 	flights   singleflight.Group
-	absences  absences
 
 	mu       sync.RWMutex
 	watchers []Watcher
@@ -61,7 +68,7 @@ func NewMirror(o MirrorOptions) *Mirror {
 	o.ReconcileEvery = cmp.Or(o.ReconcileEvery, 6*time.Hour)
 	o.BacklogWait = cmp.Or(o.BacklogWait, 10*time.Second)
 	m := &Mirror{
-		db: o.DB, log: o.Log.With().Str("component", "mirror").Logger(), now: o.Now,
+		db: o.DB, log: o.Log.With().Str("component", "mirror").Logger(), now: o.Now, began: o.Now(), events: o.Events,
 		retention: o.Retention.withDefaults(), metrics: newMirrorMetrics(o.Metrics),
 	}
 	m.worker = newWorker(m, o.ReconcileEvery, o.BacklogWait)

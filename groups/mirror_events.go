@@ -79,25 +79,25 @@ func (m *Mirror) claim(ctx context.Context, sessionID string, account types.JID)
 	return m.saveState(ctx, sessionID, state)
 }
 
-// event is what the changes of one notification have in common.
-type event struct {
+// notice is what the changes of one notification have in common.
+type notice struct {
 	*Mirror
 	base Change
 }
 
-func (e event) change(kind ChangeKind) Change {
+func (e notice) change(kind ChangeKind) Change {
 	c := e.base
 	c.Kind = kind
 	return c
 }
 
-func (e event) text(kind ChangeKind, text string) Change {
+func (e notice) text(kind ChangeKind, text string) Change {
 	c := e.change(kind)
 	c.Text = text
 	return c
 }
 
-func (e event) switched(kind ChangeKind, on bool) Change {
+func (e notice) switched(kind ChangeKind, on bool) Change {
 	c := e.change(kind)
 	c.On = on
 	return c
@@ -108,7 +108,7 @@ func (m *Mirror) applyInfo(ctx context.Context, sessionID string, evt *events.Gr
 	if err != nil {
 		return err
 	}
-	e := event{m, Change{
+	e := notice{m, Change{
 		SessionID: sessionID, Group: evt.JID, At: evt.Timestamp, Actor: actor, Source: SourceEvent,
 		Version: evt.ParticipantVersionID, PrevVersion: evt.PrevParticipantVersionID,
 	}}
@@ -136,7 +136,7 @@ func (m *Mirror) applyInfo(ctx context.Context, sessionID string, evt *events.Gr
 }
 
 // values reads the changes that are about one value.
-func (e event) values(evt *events.GroupInfo) (list []Change) {
+func (e notice) values(evt *events.GroupInfo) (list []Change) {
 	if evt.Name != nil {
 		list = append(list, e.text(ChangeSubject, evt.Name.Name))
 	}
@@ -175,7 +175,7 @@ func (e event) values(evt *events.GroupInfo) (list []Change) {
 }
 
 // members reads the changes of the members.
-func (e event) members(ctx context.Context, evt *events.GroupInfo) (list []Change, err error) {
+func (e notice) members(ctx context.Context, evt *events.GroupInfo) (list []Change, err error) {
 	for _, part := range []struct {
 		people           []types.JID
 		byOther, byOwner ChangeKind
@@ -195,6 +195,9 @@ func (e event) members(ctx context.Context, evt *events.GroupInfo) (list []Chang
 		if slices.ContainsFunc(c.People, c.Actor.same) || part.byOther == ChangeAdded && evt.JoinReason != "" {
 			c.Kind = part.byOwner
 		}
+		if part.byOther == ChangeAdded {
+			c.Reason = evt.JoinReason
+		}
 		list = append(list, c)
 	}
 	// Several at once share the numbers of the last one.
@@ -206,7 +209,7 @@ func (e event) members(ctx context.Context, evt *events.GroupInfo) (list []Chang
 
 // unknown reads the elements that whatsmeow does not know. Unread ones are
 // those that are not known here either, so that WhatsApp has to be asked.
-func (e event) unknown(ctx context.Context, nodes []*waBinary.Node) (list []Change, unread bool, err error) {
+func (e notice) unknown(ctx context.Context, nodes []*waBinary.Node) (list []Change, unread bool, err error) {
 	for _, node := range nodes {
 		switch node.Tag {
 		case "member_add_mode":
@@ -239,7 +242,7 @@ func (e event) unknown(ctx context.Context, nodes []*waBinary.Node) (list []Chan
 }
 
 // named reads the people that an element lists.
-func (e event) named(ctx context.Context, node *waBinary.Node, tag string) ([]Identity, error) {
+func (e notice) named(ctx context.Context, node *waBinary.Node, tag string) ([]Identity, error) {
 	var people []Identity
 	for _, child := range node.GetChildrenByTag(tag) {
 		ag := child.AttrGetter()
@@ -275,7 +278,7 @@ func (m *Mirror) applyJoined(ctx context.Context, sessionID string, evt *events.
 	}
 	return m.record(ctx, Change{
 		SessionID: sessionID, Group: evt.JID, Kind: kind, At: at, Actor: actor, Source: SourceEvent,
-		Info: &info, Version: evt.ParticipantVersionID,
+		Info: &info, Version: evt.ParticipantVersionID, Reason: evt.Reason,
 	})
 }
 

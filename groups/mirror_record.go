@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"muster/internal/event"
 	"muster/store"
 )
 
@@ -95,12 +96,19 @@ func (w *writing) load(ctx context.Context, jid string, members bool) (*mirrored
 }
 
 func (w *writing) take(ctx context.Context, c Change) error {
+	c = w.recognise(c)
 	g, err := w.load(ctx, c.Group.String(), c.Kind.aboutPeople())
 	if err != nil {
 		return err
 	}
-	for _, e := range g.take(c, w.me, w.now) {
-		if err = w.remember(ctx, c, e); err != nil {
+	c, late := w.collect(ctx, g, c)
+	if late {
+		return nil
+	}
+	effects := g.take(c, w.me, w.now)
+	w.owe(ctx, c, effects, event.RequestOf(ctx))
+	for _, e := range effects {
+		if err = w.remember(ctx, g, c, e); err != nil {
 			return err
 		}
 	}
@@ -120,8 +128,8 @@ func (k ChangeKind) aboutPeople() bool {
 // repeatWindow is how far apart an operation and its echo can be.
 const repeatWindow = 10 * time.Minute
 
-// remember writes an effect to the history.
-func (w *writing) remember(ctx context.Context, c Change, e effect) error {
+// remember writes an effect to the history, and to the log of events.
+func (w *writing) remember(ctx context.Context, g *mirrored, c Change, e effect) error {
 	before, err := json.Marshal(e.before)
 	if err != nil {
 		return fmt.Errorf("write the history of group %s: %w", c.Group, err)
@@ -143,7 +151,7 @@ func (w *writing) remember(ctx context.Context, c Change, e effect) error {
 	if err != nil {
 		return fmt.Errorf("write the history of group %s: %w", c.Group, err)
 	}
-	return nil
+	return w.publish(ctx, g, c, e)
 }
 
 // repeated tells whether the history has a stateless effect already.

@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"muster/groups"
+	"muster/internal/event"
 	"muster/sandbox"
 	"muster/sandbox/fault"
 	"muster/sandbox/sandboxtest"
@@ -42,6 +43,7 @@ type rig struct {
 	mirror  *groups.Mirror
 	manager *session.Manager
 	service *groups.Service
+	events  *event.Log
 	metrics *prometheus.Registry
 
 	mu   sync.Mutex
@@ -63,7 +65,8 @@ func newRig(t testing.TB, db *dbutil.Database, change ...func(*groups.MirrorOpti
 		}
 	}
 	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
-	options := groups.MirrorOptions{DB: db, Log: log, Metrics: r.metrics}
+	r.events = event.NewLog(event.Options{DB: db, Log: log})
+	options := groups.MirrorOptions{DB: db, Log: log, Metrics: r.metrics, Events: r.events}
 	for _, apply := range change {
 		apply(&options)
 	}
@@ -74,7 +77,7 @@ func newRig(t testing.TB, db *dbutil.Database, change ...func(*groups.MirrorOpti
 	}
 	fast := session.Pace{Rate: 1000, Burst: 1000}
 	r.manager, err = session.NewManager(t.Context(), session.Options{
-		DB: db, Network: network, Log: log, Handlers: []session.Handler{r.mirror.Apply},
+		DB: db, Network: network, Log: log, Handlers: []session.Handler{r.mirror.Apply}, Events: r.events,
 		BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond, StartJitter: time.Millisecond,
 		ReadPace: fast, WritePace: fast,
 	})

@@ -310,12 +310,12 @@ func TestBadDelivery(t *testing.T) {
 func TestRefreshesAreShared(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(r *rig) {
+		jid := r.group(ann, "lid", me) // before there is anybody to be told of it, and to ask
 		r.link(mine, me)
-		jid := r.group(ann, "lid", me)
 		r.agrees(jid)
 		r.eventually("no doubt", func() bool { g := r.get(jid); return g != nil && !g.Stale })
 		for _, child := range []string{"query", "participating"} {
-			_, err := r.wa.Faults().Add(fault.Fault{Match: fault.Match{XMLNS: "w:g2", Child: child}, Effect: fault.Script{DelayMS: 500}})
+			_, err := r.wa.Faults().Add(fault.Fault{Match: fault.Match{XMLNS: "w:g2", Child: child}, Effect: fault.Script{DelayMS: 3000}})
 			r.must(err)
 		}
 		ones, alls := r.asked(queryOne), r.asked(queryAll)

@@ -95,6 +95,8 @@ func (s *Service) Patch(ctx context.Context, req PatchRequest) ([]FieldResult, e
 		return nil, err
 	}
 	defer done()
+	ctx, expected := s.expect(ctx, req.SessionID, group, "", as(req.Settings.kinds()...))
+	defer expected()
 	results := s.run(ctx, s.steps(req, group), s.explainer(ctx, req.SessionID, group))
 	s.verify(ctx, req, group, results)
 	unknown := slices.IndexFunc(results, func(r FieldResult) bool {

@@ -133,6 +133,8 @@ func (s *Service) replacePhoto(ctx context.Context, target Target, jpeg []byte) 
 		return "", err
 	}
 	defer done()
+	ctx, expected := s.expect(ctx, target.SessionID, group, "", as(ChangePhoto))
+	defer expected()
 	repeatable(ctx)
 	err = s.write(ctx, target.SessionID, func(ctx context.Context, client *whatsmeow.Client) error {
 		id, err = client.SetGroupPhoto(ctx, group, jpeg)

@@ -35,8 +35,10 @@ func (m *Mirror) fetch(ctx context.Context, sessionID string, jid types.JID, rea
 			return Group{}, err
 		}
 		err = m.sessions.Do(ctx, sessionID, session.Read, func(ctx context.Context, client *whatsmeow.Client) error {
-			fresh, err = queryGroup(ctx, client, jid)
-			return err
+			if fresh, err = queryGroup(ctx, client, jid); err != nil {
+				return err
+			}
+			return session.LetEventsPass(ctx)
 		})
 		if err != nil {
 			if isAbsent(err) && before.known {
@@ -56,13 +58,13 @@ func (m *Mirror) fetch(ctx context.Context, sessionID string, jid types.JID, rea
 	return fresh, nil
 }
 
-// eventWait is how long events may take to be written that came before an answer.
+// eventWait is how long after an answer events may come that tell what it shows.
 const eventWait = 250 * time.Millisecond
 
-// letEventsPass waits a moment when an answer differs from the mirror: events
-// that were received before the answer may still be on their way through the
-// database. They tell who did it, and a repair could not. An answer that they
-// overtake is asked for again.
+// letEventsPass waits a moment when an answer differs from the mirror. What was
+// received before the answer has been written, see session.LetEventsPass, but
+// what it shows may be told a moment after it. Events tell who did it, and a
+// repair could not. An answer that they overtake is asked for again.
 func (m *Mirror) letEventsPass(ctx context.Context, sessionID string, answer []Group, hints []hint) error {
 	for _, fresh := range answer {
 		g, err := m.readGroup(ctx, sessionID, fresh.JID)
@@ -153,8 +155,10 @@ func (m *Mirror) reconcile(ctx context.Context, sessionID, reason string, hints 
 	}
 	var fresh []Group
 	err = m.sessions.Do(ctx, sessionID, session.Read, func(ctx context.Context, client *whatsmeow.Client) error {
-		fresh, err = queryGroups(ctx, client)
-		return err
+		if fresh, err = queryGroups(ctx, client); err != nil {
+			return err
+		}
+		return session.LetEventsPass(ctx)
 	})
 	if err != nil {
 		return err
@@ -347,11 +351,12 @@ func (w *writing) repair(ctx context.Context, g *mirrored, c Change) error {
 			c.Source, c.Actor, c.At = SourceEvent, h.actor, h.at
 		}
 	}
+	c = w.recognise(c)
 	for _, e := range effects {
 		if !told {
 			w.found[string(e.kind)]++
 		}
-		if err := w.remember(ctx, c, e); err != nil {
+		if err := w.remember(ctx, g, c, e); err != nil {
 			return err
 		}
 	}

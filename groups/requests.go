@@ -124,6 +124,13 @@ func (s *Service) decide(ctx context.Context, req MembershipRequest, decision wh
 		return nil, err
 	}
 	defer end()
+	// To those who are let in, WhatsApp says the same as of those who are added.
+	echo := becoming{ChangeAdded: ChangeApproved, ChangeArrived: ChangeApproved}
+	if decision == whatsmeow.ParticipantChangeReject {
+		echo = as(ChangeRejected)
+	}
+	ctx, expected := s.expect(ctx, req.SessionID, group, "", echo)
+	defer expected()
 	done, err := s.decided(ctx, req.SessionID, group, people, whatsmeow.ParticipantChange(decision))
 	if err != nil {
 		return nil, err

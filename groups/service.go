@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 
+	"muster/internal/turns"
 	"muster/session"
 )
 
@@ -17,7 +18,7 @@ import (
 type Service struct {
 	sessions *session.Manager
 	mirror   *Mirror
-	turns    turns
+	turns    turns.Lines[turnKey]
 	darkroom chan struct{} // holds who prepares a picture at the moment
 }
 
@@ -40,7 +41,9 @@ func (s *Service) read(ctx context.Context, sessionID string, op operation) erro
 // change belong in a read of their own, so that a lost answer to them is not
 // taken for a change whose outcome is unknown.
 func (s *Service) write(ctx context.Context, sessionID string, op operation) error {
-	return s.sessions.Do(ctx, sessionID, session.Write, op)
+	err := s.sessions.Do(ctx, sessionID, session.Write, op)
+	s.noteLoss(ctx, err)
+	return err
 }
 
 // group returns a group as the mirror has it, and asks WhatsApp about one that

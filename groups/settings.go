@@ -140,6 +140,14 @@ func (c SettingsChange) modes() (list []mode) {
 	return list
 }
 
+// kinds are the kinds of change that the settings are.
+func (c SettingsChange) kinds() (list []ChangeKind) {
+	for _, mode := range c.modes() {
+		list = append(list, ChangeKind(mode.field)) // they are named like the fields
+	}
+	return list
+}
+
 // setMode sets one setting.
 func (s *Service) setMode(ctx context.Context, sessionID string, group types.JID, m mode) error {
 	repeatable(ctx)
@@ -149,6 +157,8 @@ func (s *Service) setMode(ctx context.Context, sessionID string, group types.JID
 }
 
 func (s *Service) apply(ctx context.Context, sessionID string, group types.JID, want SettingsChange) (Group, error) {
+	ctx, expected := s.expect(ctx, sessionID, group, "", as(want.kinds()...))
+	defer expected()
 	var done []string
 	for _, mode := range want.modes() {
 		if err := s.setMode(ctx, sessionID, group, mode); err != nil {
@@ -188,7 +198,7 @@ func (s *Service) readBack(ctx context.Context, sessionID string, group types.JI
 func (s *Service) recordSettings(ctx context.Context, sessionID string, group types.JID, fields []string, now SettingsChange) {
 	var changes []Change
 	for _, field := range fields {
-		change := s.own(sessionID, group, ChangeKind(field)) // the kinds are named like the fields
+		change := s.own(sessionID, group, ChangeKind(field)) // see kinds
 		switch field {
 		case fieldApproval:
 			change.Text = string(now.MembershipApproval)

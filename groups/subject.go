@@ -53,6 +53,8 @@ func (s *Service) setSubject(ctx context.Context, sessionID string, group types.
 		return err
 	}
 	defer done()
+	ctx, expected := s.expect(ctx, sessionID, group, "", as(ChangeSubject))
+	defer expected()
 	so, err := s.already(ctx, sessionID, group, func(g Group) bool { return g.Subject == subject })
 	if err != nil || so {
 		return err

@@ -11,35 +11,41 @@ import (
 	"muster/session"
 )
 
-// resolve prepares sending to a chat: it makes the client know a group's
-// members, and finds out whether a number that it has never met has an account.
-// All of that happens in a read, so that what fails here is not taken for a
-// message that may have been sent.
-func (s *Service) resolve(ctx context.Context, sessionID string, to types.JID) (types.JID, error) {
-	err := s.sessions.Do(ctx, sessionID, session.Read, func(ctx context.Context, client *whatsmeow.Client) (err error) {
-		switch to.Server {
-		case types.GroupServer:
-			_, err = client.DangerousInternals().GetCachedGroupData(ctx, to)
-			err = unreadable(err)
-		case types.DefaultUserServer:
-			to, err = resolveNumber(ctx, client, to)
+// resolve finds the one name of a chat: of a person the phone JID where the
+// phone is known. Whether a number that the session has never met has an
+// account, WhatsApp is asked; with later, only if the session is connected.
+func (s *Service) resolve(ctx context.Context, sessionID string, to types.JID, later bool) (types.JID, error) {
+	if _, err := s.sessions.Get(ctx, sessionID); err != nil {
+		return to, err
+	}
+	switch to.Server {
+	case types.HiddenUserServer:
+		phone, err := s.sessions.PNForLID(ctx, sessionID, to)
+		if err != nil || phone.IsEmpty() {
+			return to, err
 		}
-		return err
-	})
-	return to, err
+		return phone.ToNonAD(), nil
+	case types.DefaultUserServer:
+		lid, err := s.sessions.LIDForPN(ctx, sessionID, to)
+		if err != nil || !lid.IsEmpty() {
+			return to, err // a number whose LID is known has been met before
+		}
+		known := to
+		err = s.sessions.Do(ctx, sessionID, session.Read, func(ctx context.Context, client *whatsmeow.Client) (err error) {
+			known, err = lookUp(ctx, client, to)
+			return err
+		})
+		if later && (fault.Is(err, fault.SessionNotConnected) || fault.Is(err, fault.NoAnswer)) {
+			return to, nil
+		}
+		return known, err
+	}
+	return to, nil
 }
 
-// resolveNumber returns the number's canonical JID: some countries write one
-// number in two ways. A number whose LID is known has been met before and is
-// not asked about again.
-func resolveNumber(ctx context.Context, client *whatsmeow.Client, to types.JID) (types.JID, error) {
-	lid, err := client.Store.LIDs.GetLIDForPN(ctx, to)
-	if err != nil {
-		return to, fmt.Errorf("look up the LID of the recipient: %w", err)
-	}
-	if !lid.IsEmpty() {
-		return to, nil
-	}
+// lookUp returns the number's canonical JID: some countries write one number in
+// two ways.
+func lookUp(ctx context.Context, client *whatsmeow.Client, to types.JID) (types.JID, error) {
 	answers, err := client.IsOnWhatsApp(ctx, []string{"+" + to.User})
 	if err != nil {
 		return to, fmt.Errorf("ask whether the recipient is on WhatsApp: %w", err)

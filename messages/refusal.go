@@ -18,6 +18,8 @@ import (
 const (
 	numberForbidden = 403
 	numberStale     = 421 // the group is addressed in another way by now
+	numberReachOut  = 463
+	numberCapped    = 475
 )
 
 // slowDown is when to send again after a 429, which does not say so itself.
@@ -33,8 +35,8 @@ var refusals = map[int]string{
 	406:             "WhatsApp does not accept this message",
 	numberStale:     "the group has just changed how its members are addressed; try again",
 	429:             "WhatsApp asks to send fewer messages",
-	463:             "WhatsApp does not let this account begin new chats at present (reach-out time lock)",
-	475:             "this account has sent as many messages to new people as WhatsApp allows for now",
+	numberReachOut:  "WhatsApp does not let this account begin new chats at present (reach-out time lock)",
+	numberCapped:    "this account has sent as many messages to new people as WhatsApp allows for now",
 	479:             "WhatsApp does not accept the form of this message",
 }
 
@@ -63,6 +65,8 @@ func refused(to types.JID, number int, err error) error {
 	switch {
 	case number == 404 && to.Server == types.GroupServer:
 		refusal.Code = fault.GroupNotFound
+	case number == numberReachOut, number == numberCapped:
+		refusal.Code = fault.AccountRestricted
 	case number == 429:
 		refusal.Code = fault.RateLimited
 		refusal.RetryAfter = slowDown

@@ -18,15 +18,15 @@ func TestTextRequestValidates(t *testing.T) {
 		req   TextRequest
 		field string
 	}{
-		{"group", TextRequest{To: "123456789-1234567890@g.us", Text: "Hello group!"}, ""},
-		{"number", TextRequest{To: "+628123456789", Text: "x"}, ""},
-		{"LID", TextRequest{To: "98765432109876@lid", Text: "x"}, ""},
-		{"longest", TextRequest{To: "628123456789", Text: strings.Repeat("é", MaxText/2)}, ""},
-		{"too long in bytes", TextRequest{To: "628123456789", Text: strings.Repeat("é", MaxText/2) + "."}, "text"},
-		{"empty", TextRequest{To: "628123456789"}, "text"},
-		{"blank", TextRequest{To: "628123456789", Text: " \n\t"}, "text"},
+		{"group", TextRequest{Envelope{To: "123456789-1234567890@g.us"}, "Hello group!"}, ""},
+		{"number", TextRequest{Envelope{To: "+628123456789"}, "x"}, ""},
+		{"LID", TextRequest{Envelope{To: "98765432109876@lid"}, "x"}, ""},
+		{"longest", TextRequest{Envelope{To: "628123456789"}, strings.Repeat("é", MaxText/2)}, ""},
+		{"too long in bytes", TextRequest{Envelope{To: "628123456789"}, strings.Repeat("é", MaxText/2) + "."}, "text"},
+		{"empty", TextRequest{Envelope: Envelope{To: "628123456789"}}, "text"},
+		{"blank", TextRequest{Envelope{To: "628123456789"}, " \n\t"}, "text"},
 		{"to nobody", TextRequest{Text: "x"}, "to"},
-		{"to a broadcast", TextRequest{To: "status@broadcast", Text: "x"}, "to"},
+		{"to a broadcast", TextRequest{Envelope{To: "status@broadcast"}, "x"}, "to"},
 	}
 	for _, test := range tests {
 		err := test.req.Validate()
@@ -51,7 +51,7 @@ func TestRefusals(t *testing.T) {
 		{404, person, fault.Rejected},
 		{421, group, fault.Rejected},
 		{429, person, fault.RateLimited},
-		{463, person, fault.Rejected},
+		{463, person, fault.AccountRestricted},
 		{499, person, fault.Rejected},
 	}
 	for _, test := range tests {

@@ -25,6 +25,7 @@ import (
 
 	"muster/sandbox/control"
 	"muster/sandbox/fault"
+	"muster/sandbox/phone"
 	"muster/sandbox/service"
 	"muster/sandbox/wire"
 )
@@ -36,6 +37,17 @@ type (
 	PhoneInfo    = service.PhoneInfo
 	GroupOptions = service.GroupOptions
 	Settings     = service.Settings
+	Outgoing     = service.Outgoing
+	Receipt      = service.Receipt
+	Content      = phone.Content
+	Received     = phone.Received
+	Media        = phone.Media
+	Location     = phone.Location
+	Contact      = phone.Contact
+	Poll         = phone.Poll
+	Pin          = phone.Pin
+	Invite       = phone.Invite
+	Reference    = phone.Reference
 	Fault        = fault.Fault
 	FaultMatch   = fault.Match
 	FaultEffect  = fault.Script

@@ -45,6 +45,8 @@ type run struct {
 	received atomic.Int64 // when something last arrived, UNIX nanoseconds
 	ending   atomic.Bool  // the loop will not connect again
 	flights  *flights     // the operations on the present connection; under c.mu
+	backlog  backlog      // what WhatsApp has kept for the present connection
+	arrivals arrivals     // what it has told of groups and was not taken yet
 
 	redeliveries int // connections with events that could not be stored; the loop's
 }
@@ -73,7 +75,7 @@ func (c *companion) newRun(ctx context.Context) (*run, error) {
 	r.ctx, r.stop = context.WithCancel(base)
 	r.events, r.endEvents = context.WithCancel(base)
 	r.http = c.m.options.Network.httpClient(proxyURL, r.opened)
-	r.client = newClient(r.device.own(device), clientLog{log: log}, r.http)
+	r.client = newClient(r.device.own(device), clientLog{log: log, traffic: c.m.metrics.traffic, came: r.arrivals.came, went: r.arrivals.went}, r.http)
 	r.client.BackgroundEventCtx = r.events
 	r.client.AddEventHandlerWithSuccessStatus(r.handle)
 	return r, nil

@@ -155,7 +155,10 @@ func (c *companion) storeState(ctx context.Context, status Status, reason, detai
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
 	defer cancel()
-	err := c.m.repo.setState(ctx, c.id, StateChange{At: now, Status: status, Reason: reason, Detail: detail}, lastConnected)
+	change := StateChange{At: now, Status: status, Reason: reason, Detail: detail}
+	err := c.m.repo.setState(ctx, c.id, change, lastConnected, func(ctx context.Context) error {
+		return c.m.tellState(ctx, before, change)
+	})
 	log := c.m.log.Info()
 	if err != nil {
 		log = c.m.log.Error().Err(err)

@@ -22,6 +22,9 @@ const (
 	// Write changes something: it is never repeated, and when its answer does
 	// not come, whether it happened is OutcomeUnknown.
 	Write
+	// Transfer is a Read that moves a file to or from WhatsApp's media hosts: it
+	// has a deadline of its own, by which large files come through, too.
+	Transfer
 )
 
 // String is the kind's name in the API.
@@ -41,16 +44,19 @@ func (k Kind) String() string {
 // Errors are faults: SessionNotFound, SessionNotLinked, SessionNotConnected
 // and, for want of a turn, RateLimited before anything was sent; afterwards
 // what the table in errors.go says. A fault that op returns itself passes
-// unchanged. A Read whose connection breaks runs once more when the session is
-// back within its deadline.
+// unchanged. A Read or Transfer whose connection breaks runs once more when the
+// session is back within its deadline.
 func (m *Manager) Do(ctx context.Context, id string, kind Kind, op func(ctx context.Context, client *whatsmeow.Client) error) error {
 	c, err := m.find(id)
 	if err != nil {
 		return err
 	}
 	limit := m.options.ReadTimeout
-	if kind == Write {
+	switch kind {
+	case Write:
 		limit = m.options.WriteTimeout
+	case Transfer:
+		limit = m.options.TransferTimeout
 	}
 	if err = c.admit(ctx, kind); err != nil {
 		return err
@@ -61,7 +67,7 @@ func (m *Manager) Do(ctx context.Context, id string, kind Kind, op func(ctx cont
 	if errors.Is(err, errCut) {
 		c.awaitLoss(ctx)
 	}
-	if kind == Read && brokeConnection(err) && c.awaitOnline(ctx) {
+	if kind != Write && brokeConnection(err) && c.awaitOnline(ctx) {
 		err = c.do(ctx, op)
 	}
 	err = translate(kind, err)
@@ -153,7 +159,7 @@ func (c *companion) enter(ctx context.Context) (r *run, _ context.Context, leave
 		return nil, nil, nil, err
 	}
 	ctx, leave = c.run.flights.take(ctx)
-	return c.run, ctx, leave, nil
+	return c.run, context.WithValue(ctx, arrivalsKey{}, &c.run.arrivals), leave, nil
 }
 
 // connected is the present connection's run.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -17,15 +18,32 @@ import (
 // on every level ("Node handling took 6s for <message …>"), and with them
 // message texts, keys and pairing codes. Here a stanza is only named, bytes are
 // only counted, and texts are cut where a stanza begins. Debug lines are
-// dropped: they are stanzas and frames in full.
+// dropped: they are stanzas and frames in full. But whatsmeow logs every stanza
+// once, as the only thing that the loggers Recv and Send are for, so that is
+// where they are counted, and where the run gets to know of them.
 type clientLog struct {
-	log    zerolog.Logger
-	module string
+	log     zerolog.Logger
+	module  string
+	traffic traffic            // the zero value counts nothing
+	stanzas prometheus.Counter // of Recv and Send
+	// came and went are told of each stanza; nil is nobody. seen is the one of
+	// them that is told of those that this logger gets.
+	came, went, seen func(*waBinary.Node)
 }
 
 var _ waLog.Logger = clientLog{}
 
-func (l clientLog) Debugf(string, ...any) {}
+func (l clientLog) Debugf(_ string, args ...any) {
+	if l.stanzas != nil {
+		l.stanzas.Inc()
+	}
+	if l.seen == nil || len(args) != 1 {
+		return
+	}
+	if node, ok := args[0].(*waBinary.Node); ok {
+		l.seen(node)
+	}
+}
 
 func (l clientLog) Infof(format string, args ...any) {
 	l.log.Info().Msg(worded(format, args))
@@ -40,10 +58,18 @@ func (l clientLog) Errorf(format string, args ...any) {
 }
 
 func (l clientLog) Sub(module string) waLog.Logger {
-	if l.module != "" {
-		module = l.module + "/" + module
+	sub := clientLog{module: module, traffic: l.traffic, came: l.came, went: l.went}
+	switch module {
+	case "Recv":
+		sub.stanzas, sub.seen = l.traffic.in, l.came
+	case "Send":
+		sub.stanzas, sub.seen = l.traffic.out, l.went
 	}
-	return clientLog{log: l.log.With().Str("sublogger", module).Logger(), module: module}
+	if l.module != "" {
+		sub.module = l.module + "/" + module
+	}
+	sub.log = l.log.With().Str("sublogger", sub.module).Logger()
+	return sub
 }
 
 func worded(format string, args []any) string {

@@ -11,10 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/dbutil"
 	"go.mau.fi/whatsmeow/types"
 
+	"muster/internal/event"
 	"muster/internal/fault"
 	"muster/store"
 )
@@ -33,13 +35,17 @@ type Options struct {
 	Network  Network // default Real()
 	Log      zerolog.Logger
 	Handlers []Handler
-	Now      func() time.Time // default time.Now
+	Events   *event.Log            // is told of every change of state; nil is nobody
+	Metrics  prometheus.Registerer // default: none
+	Now      func() time.Time      // default time.Now
 
 	StartParallel int           // sessions that connect at the same time at start: 16
 	StartJitter   time.Duration // each waits a random time up to this before; 0 is none
 
 	ReadTimeout  time.Duration // deadline of Do(Read): 30 s
 	WriteTimeout time.Duration // deadline of Do(Write): 60 s
+	// TransferTimeout is the deadline of Do(Transfer): 5 min.
+	TransferTimeout time.Duration
 	// ReadPace and WritePace bound how often each session asks WhatsApp and how
 	// often it changes something: 10 a second and 60 at once, 5 and 30. PaceWait
 	// is how long an operation waits for its turn before it is refused: 5 s.
@@ -72,6 +78,7 @@ func (o Options) withDefaults() Options {
 	o.StartParallel = cmp.Or(o.StartParallel, 16)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 30*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 60*time.Second)
+	o.TransferTimeout = cmp.Or(o.TransferTimeout, 5*time.Minute)
 	o.ReadPace = cmp.Or(o.ReadPace, Pace{Rate: 10, Burst: 60})
 	o.WritePace = cmp.Or(o.WritePace, Pace{Rate: 5, Burst: 30})
 	o.PaceWait = cmp.Or(o.PaceWait, 5*time.Second)
@@ -95,6 +102,7 @@ type Manager struct {
 	repo    repo
 	devices *deviceStore
 	gate    gate
+	metrics *metrics
 	now     func() time.Time
 
 	// ctx lives from NewManager to the end of Close; events are handled under it.
@@ -127,6 +135,7 @@ func NewManager(ctx context.Context, options Options) (*Manager, error) {
 		now:      options.Now,
 		sessions: map[string]*companion{},
 	}
+	m.metrics = newMetrics(m)
 	m.devices = &deviceStore{
 		db:        options.DB,
 		container: store.Devices(options.DB, quiet(m.log)),
@@ -137,6 +146,12 @@ func NewManager(ctx context.Context, options Options) (*Manager, error) {
 	if err := m.restore(ctx); err != nil {
 		m.cancel()
 		return nil, err
+	}
+	if options.Metrics != nil {
+		if err := options.Metrics.Register(m.metrics); err != nil {
+			m.cancel()
+			return nil, fmt.Errorf("show the sessions' metrics: %w", err)
+		}
 	}
 	return m, nil
 }
@@ -337,7 +352,9 @@ func (m *Manager) Create(ctx context.Context, req CreateRequest) (Session, error
 		return Session{}, errClosing()
 	}
 	if !taken {
-		created, err := m.repo.insert(ctx, rec)
+		created, err := m.repo.insert(ctx, rec, func(ctx context.Context) error {
+			return m.tellState(ctx, Session{ID: id, Name: rec.Name}, StateChange{At: now, Status: rec.Status, Reason: rec.Reason})
+		})
 		if err != nil {
 			return Session{}, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 
+	"muster/internal/event"
 	"muster/internal/fault"
 )
 
@@ -154,4 +155,5 @@ func (s *serving) onPairCode(issued PairCode) {
 	}
 	s.c.update(func() { s.c.link.pair = issued })
 	s.c.setStateOf(s.run, StatusWaitingForPairCode, "", "")
+	s.tellCode(event.QR{PairCode: issued.Code, ExpiresAt: seconds(issued.ExpiresAt)})
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types/events"
 
+	"muster/internal/event"
 	"muster/internal/fault"
 )
 
@@ -251,8 +252,9 @@ func (s *serving) onCodes(codes []string) {
 func (s *serving) nextCode() *ending {
 	_, l, _ := s.c.watch()
 	now := s.c.m.now()
-	if _, _, until, ok := l.codes.at(now); ok {
+	if code, attempt, until, ok := l.codes.at(now); ok {
 		s.c.update(func() {}) // those who watch look for themselves
+		s.tellCode(event.QR{QR: code, Attempt: attempt, ExpiresAt: seconds(until)})
 		s.arm(until.Sub(now), s.nextCode)
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"muster/internal/event"
 	"muster/store"
 )
 
@@ -65,7 +66,11 @@ func (r *run) handle(evt any) bool {
 		return false
 	}
 	defer m.gate.leave()
-	err := m.deliver(r.c.id, evt)
+	ctx := event.WithReceived(m.ctx, m.now())
+	if r.backlog.follow(attempt, evt) {
+		ctx = event.WithOffline(ctx)
+	}
+	err := m.deliver(ctx, r.c.id, evt)
 	if err != nil {
 		m.log.Error().Err(err).Str("session", r.c.id).Type("event", evt).Msg("an event could not be stored; it is not acknowledged")
 		r.signal(attempt, eventFailed{})
@@ -78,11 +83,11 @@ func (r *run) handle(evt any) bool {
 }
 
 // deliver runs the handlers in one transaction.
-func (m *Manager) deliver(id string, evt any) error {
+func (m *Manager) deliver(ctx context.Context, id string, evt any) error {
 	if len(m.options.Handlers) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(m.ctx, m.options.EventTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.options.EventTimeout)
 	defer cancel()
 	return store.Txn(ctx, m.options.DB, func(ctx context.Context) error {
 		for _, handler := range m.options.Handlers {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.mau.fi/util/dbutil"
+
+	"muster/store"
 )
 
 // historyLimit is how many state changes are kept per session.
@@ -68,10 +70,10 @@ func scanRecord(row dbutil.Scannable) (record, error) {
 	return rec, err
 }
 
-// insert stores a new session and the first entry of its history. It reports
-// false when the id is taken.
-func (r repo) insert(ctx context.Context, rec record) (created bool, err error) {
-	err = r.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+// insert stores a new session and the first entry of its history, and runs then
+// in the same transaction. It reports false when the id is taken.
+func (r repo) insert(ctx context.Context, rec record, then func(ctx context.Context) error) (created bool, err error) {
+	err = store.Txn(ctx, r.db, func(ctx context.Context) error {
 		result, err := r.db.Exec(ctx, `
 			INSERT INTO sessions (id, name, status, reason, proxy, desired, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING`,
@@ -84,7 +86,11 @@ func (r repo) insert(ctx context.Context, rec record) (created bool, err error) 
 			return err
 		}
 		created = true
-		return r.appendHistory(ctx, rec.ID, StateChange{At: rec.CreatedAt, Status: rec.Status, Reason: rec.Reason, Detail: rec.Detail})
+		err = r.appendHistory(ctx, rec.ID, StateChange{At: rec.CreatedAt, Status: rec.Status, Reason: rec.Reason, Detail: rec.Detail})
+		if err != nil {
+			return err
+		}
+		return then(ctx)
 	})
 	if err != nil {
 		return false, fmt.Errorf("store session %s: %w", rec.ID, err)
@@ -92,9 +98,10 @@ func (r repo) insert(ctx context.Context, rec record) (created bool, err error) 
 	return created, nil
 }
 
-// setState stores the current state and appends it to the history.
-func (r repo) setState(ctx context.Context, id string, change StateChange, lastConnected time.Time) error {
-	err := r.db.DoTxn(ctx, nil, func(ctx context.Context) error {
+// setState stores the current state and appends it to the history, and runs
+// then in the same transaction.
+func (r repo) setState(ctx context.Context, id string, change StateChange, lastConnected time.Time, then func(ctx context.Context) error) error {
+	err := store.Txn(ctx, r.db, func(ctx context.Context) error {
 		result, err := r.db.Exec(ctx, `UPDATE sessions SET status=$2, reason=$3, updated_at=$4, last_connected_at=$5 WHERE id=$1`,
 			id, string(change.Status), joinReason(change.Reason, change.Detail), seconds(change.At), seconds(lastConnected))
 		if err != nil {
@@ -103,7 +110,10 @@ func (r repo) setState(ctx context.Context, id string, change StateChange, lastC
 		if count, err := result.RowsAffected(); err != nil || count == 0 {
 			return err // deleted meanwhile: nothing to remember
 		}
-		return r.appendHistory(ctx, id, change)
+		if err = r.appendHistory(ctx, id, change); err != nil {
+			return err
+		}
+		return then(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("store the state of session %s: %w", id, err)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -18,9 +19,11 @@ func newRecord(id string) record {
 	}}
 }
 
+func nothing(context.Context) error { return nil }
+
 func insert(t *testing.T, r repo, id string) {
 	t.Helper()
-	if created, err := r.insert(t.Context(), newRecord(id)); err != nil || !created {
+	if created, err := r.insert(t.Context(), newRecord(id), nothing); err != nil || !created {
 		t.Fatalf("insert %s: created %v, %v", id, created, err)
 	}
 }
@@ -45,7 +48,7 @@ func TestStoredSessionIsReadBack(t *testing.T) {
 		if rec != want {
 			t.Fatalf("read back\n%+v, stored\n%+v", rec, want)
 		}
-		if created, err := r.insert(t.Context(), newRecord("a")); err != nil || created {
+		if created, err := r.insert(t.Context(), newRecord("a"), nothing); err != nil || created {
 			t.Fatalf("a second session with the same id: created %v, %v", created, err)
 		}
 	})
@@ -58,7 +61,7 @@ func TestStateAndHistory(t *testing.T) {
 		insert(t, r, "b")
 		for i := range historyLimit + 5 {
 			change := StateChange{At: morning.Add(time.Duration(i) * time.Second), Status: StatusConnecting, Reason: ReasonConnectionLost, Detail: fmt.Sprint(i)}
-			if err := r.setState(t.Context(), "a", change, morning); err != nil {
+			if err := r.setState(t.Context(), "a", change, morning, nothing); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -76,7 +79,7 @@ func TestStateAndHistory(t *testing.T) {
 		if err = r.delete(t.Context(), "b"); err != nil {
 			t.Fatal(err)
 		}
-		if err = r.setState(t.Context(), "b", newest, morning); err != nil {
+		if err = r.setState(t.Context(), "b", newest, morning, nothing); err != nil {
 			t.Fatalf("a state of a deleted session is an error: %v", err)
 		}
 		rec := only(t, r)

@@ -119,6 +119,7 @@ func (r *run) hangUp(a *attempt) {
 	// stays unacknowledged and will be delivered again.
 	a.end()
 	r.drain(&r.device.decrypting, "events of the last connection are still being decrypted")
+	r.arrivals.clear()
 }
 
 // closeSocket makes whatsmeow close the socket.

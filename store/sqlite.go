@@ -23,6 +23,8 @@ const (
 	// fileBusyTimeout is how long SQLite waits for another process, for
 	// example `muster token create` beside a running server.
 	fileBusyTimeout = 10 * time.Second
+	// statementsKept is how many prepared statements each handle keeps.
+	statementsKept = 128
 )
 
 // connector makes the connections that database/sql sees, which hold none of
@@ -44,8 +46,11 @@ func newConnector(path string) *connector {
 		"_synchronous": {"FULL"},
 		// In KiB, for each handle. What is beyond it is in the system's cache,
 		// which is nearly as fast.
-		"_cache_size":   {"-256"},
-		"_busy_timeout": {fmt.Sprint(fileBusyTimeout.Milliseconds())},
+		"_cache_size": {"-256"},
+		// Parsing a statement costs more than running most of ours: each handle
+		// keeps those it has run last.
+		"_stmt_cache_size": {fmt.Sprint(statementsKept)},
+		"_busy_timeout":    {fmt.Sprint(fileBusyTimeout.Milliseconds())},
 		// A transaction takes the write lock at its start; upgrading a read
 		// lock later fails at once when another writer was faster.
 		"_txlock": {"immediate"},

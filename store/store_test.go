@@ -228,3 +228,38 @@ func count(t *testing.T, db *dbutil.Database, query string) (n int) {
 	}
 	return n
 }
+
+// A statement that was run before sees what has become of the table since.
+func TestStatementsFollowTheSchema(t *testing.T) {
+	t.Parallel()
+	db := storetest.SQLite(t)
+	exec(t, db, "CREATE TABLE things (id INTEGER PRIMARY KEY)")
+	exec(t, db, "INSERT INTO things VALUES (1)")
+	columns := func() int {
+		rows, err := db.Query(t.Context(), "SELECT * FROM things")
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, err := rows.Columns()
+		for rows.Next() {
+			values := make([]any, len(names))
+			for i := range values {
+				values[i] = new(any)
+			}
+			err = errors.Join(err, rows.Scan(values...))
+		}
+		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	for want := 1; want <= 3; want++ {
+		for range 2 {
+			if got := columns(); got != want {
+				t.Errorf("it has %d columns, want %d", got, want)
+			}
+		}
+		exec(t, db, fmt.Sprintf("ALTER TABLE things ADD COLUMN more%d TEXT", want))
+	}
+	exec(t, db, "DROP TABLE things") // nothing holds it
+}

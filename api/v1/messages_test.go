@@ -94,8 +94,8 @@ func TestSendTextRefusals(t *testing.T) {
 		number, status int
 		code           string
 	}{
-		{463, http.StatusUnprocessableEntity, "rejected"},
-		{475, http.StatusUnprocessableEntity, "rejected"},
+		{463, http.StatusForbidden, "account_restricted"},
+		{475, http.StatusForbidden, "account_restricted"},
 		{429, http.StatusTooManyRequests, "rate_limited"},
 	} {
 		r.fault(sandbox.Fault{Match: sandbox.FaultMatch{Tag: "message"}, Effect: sandbox.FaultEffect{Error: test.number}, Count: 1})

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"muster/groups"
+	"muster/internal/event"
 	"muster/internal/fault"
 )
 
@@ -19,6 +20,7 @@ func (s *Service) advance(ctx context.Context, job *river.Job[Args]) (pause time
 	if err != nil {
 		return 0, err
 	}
+	ctx = event.WithRequest(ctx, found.request)
 	if batch[0].state == itemInviting {
 		err = s.inviteAll(ctx, job, found, batch)
 	} else {

@@ -90,6 +90,7 @@ type Job struct {
 
 	queueID   int64 // 0 while another job of the session has its turn
 	waitSince time.Time
+	request   string // the API's id of the request that has asked for it
 }
 
 func (j Job) target() groups.Target {

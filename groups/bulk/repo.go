@@ -52,14 +52,14 @@ func (r repo) sessionExists(ctx context.Context, sessionID string) error {
 
 const selectJobs = `
 SELECT id, session_id, group_jid, state, on_private, batch_size, pause_seconds, total, done, queue_id, cancelling,
-	wait_reason, wait_since, resume_at, error_code, error, created_at, updated_at, finished_at
+	wait_reason, wait_since, resume_at, error_code, error, created_at, updated_at, finished_at, request_id
 FROM bulk_jobs `
 
 func scanJob(row dbutil.Scannable) (j Job, err error) {
 	var pause, waitSince, resumeAt, created, updated, finished int64
 	var reason, code, text string
 	err = row.Scan(&j.ID, &j.SessionID, &j.GroupJID, &j.State, &j.OnPrivate, &j.BatchSize, &pause, &j.Total, &j.Done, &j.queueID,
-		&j.Cancelling, &reason, &waitSince, &resumeAt, &code, &text, &created, &updated, &finished)
+		&j.Cancelling, &reason, &waitSince, &resumeAt, &code, &text, &created, &updated, &finished, &j.request)
 	j.Pause, j.waitSince = time.Duration(pause)*time.Second, fromSeconds(waitSince)
 	j.CreatedAt, j.UpdatedAt, j.FinishedAt = fromSeconds(created), fromSeconds(updated), fromSeconds(finished)
 	if j.State == StateWaiting {
@@ -103,9 +103,9 @@ const insertChunk = 200
 
 func (r repo) insert(ctx context.Context, j Job, people []address.Entry) error {
 	_, err := r.db.Exec(ctx, `
-		INSERT INTO bulk_jobs (id, session_id, group_jid, kind, state, on_private, batch_size, pause_seconds, total, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`,
-		j.ID, j.SessionID, j.GroupJID, kindAdd, string(j.State), string(j.OnPrivate), j.BatchSize, int64(j.Pause/time.Second), j.Total, seconds(j.CreatedAt))
+		INSERT INTO bulk_jobs (id, session_id, group_jid, kind, state, on_private, batch_size, pause_seconds, total, created_at, updated_at, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)`,
+		j.ID, j.SessionID, j.GroupJID, kindAdd, string(j.State), string(j.OnPrivate), j.BatchSize, int64(j.Pause/time.Second), j.Total, seconds(j.CreatedAt), j.request)
 	if err != nil {
 		return fmt.Errorf("store a job: %w", err)
 	}

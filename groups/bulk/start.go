@@ -10,6 +10,7 @@ import (
 
 	"muster/groups"
 	"muster/internal/address"
+	"muster/internal/event"
 	"muster/internal/fault"
 )
 
@@ -82,6 +83,7 @@ func (s *Service) Start(ctx context.Context, req StartRequest) (Job, error) {
 		OnPrivate: cmp.Or(req.OnPrivate, groups.OnPrivateFail),
 		BatchSize: cmp.Or(req.BatchSize, DefaultBatch), Pause: req.pause(),
 		State: StateQueued, Total: len(people), CreatedAt: now, UpdatedAt: now,
+		request: event.RequestOf(ctx),
 	}
 	return job, s.repo.txn(ctx, func(ctx context.Context) error {
 		if err := s.repo.lockSession(ctx, job.SessionID); err != nil {

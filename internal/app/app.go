@@ -23,14 +23,16 @@ import (
 	"muster/groups"
 	"muster/internal/auth"
 	"muster/internal/config"
+	"muster/internal/event"
 	"muster/internal/idempotency"
 	"muster/internal/queue"
 	"muster/internal/signallog"
-	"muster/messages"
+	"muster/messages/media"
 	"muster/sandbox"
 	"muster/sandbox/wire"
 	"muster/session"
 	"muster/store"
+	"muster/webhooks"
 )
 
 // Surroundings is what the program gets from where it runs.
@@ -55,8 +57,14 @@ type App struct {
 	log      zerolog.Logger
 	db       *dbutil.Database
 	sandbox  *sandbox.Server // nil unless it runs inside
+	media    *media.Library
+	talk     conversation
 	sessions *session.Manager
 	mirror   *groups.Mirror
+	events   *event.Log
+	webhooks *webhooks.Service
+	services *api.Services
+	foreign  []dialect
 	metrics  *prometheus.Registry
 	jobs     *queue.Queue
 	keys     *idempotency.Keys
@@ -101,6 +109,23 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err = a.openMedia(); err != nil {
+		return err
+	}
+	if err = a.openQueue(ctx); err != nil {
+		return err
+	}
+	a.openDialects()
+	a.openEvents(ctx)
+	if err = a.openBroker(ctx); err != nil {
+		return err
+	}
+	if err = a.openWebhooks(ctx); err != nil {
+		return err
+	}
+	if err = a.openInbox(ctx); err != nil {
+		return err
+	}
 	if err = a.openSessions(ctx); err != nil {
 		return err
 	}
@@ -110,16 +135,23 @@ func (a *App) build(ctx context.Context) error {
 	v1.RegisterTokens(a.server.Huma(), tokens)
 	v1.RegisterSessions(a.server.Huma(), a.server.Router(), a.sessions, tokens)
 	service := groups.NewService(a.sessions, a.mirror)
+	a.services.Groups = service
 	a.mirror.Start(ctx)
 	a.onClose("mirror", a.mirror.Close)
 	v1.RegisterGroups(a.server.Huma(), a.server.Router(), service)
 	v1.RegisterPhotos(a.server, service)
-	bulkJobs, err := a.openJobs(ctx, service)
-	if err != nil {
+	a.registerEvents()
+	v1.RegisterWebhooks(a.server.Huma(), a.webhooks)
+	v1.RegisterJobs(a.server.Huma(), a.openJobs(service))
+	if err = a.openMessages(); err != nil {
 		return err
 	}
-	v1.RegisterJobs(a.server.Huma(), bulkJobs)
-	v1.RegisterMessages(a.server.Huma(), messages.NewService(a.sessions))
+	if err = a.openInvitations(); err != nil {
+		return err
+	}
+	if err = a.mountDialects(); err != nil {
+		return err
+	}
 	a.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -161,14 +193,14 @@ func (a *App) openSessions(ctx context.Context) error {
 		a.onClose("sandbox", func(context.Context) error { return a.sandbox.Close() })
 	}
 	a.mirror = groups.NewMirror(groups.MirrorOptions{
-		DB: a.db, Log: a.log, Metrics: a.metrics, ReconcileEvery: a.config.Groups.ReconcileEvery,
+		DB: a.db, Log: a.log, Metrics: a.metrics, Events: a.events, ReconcileEvery: a.config.Groups.ReconcileEvery,
 		Retention: groups.Retention{Age: a.config.Groups.HistoryAge, Count: a.config.Groups.HistoryCount},
 	})
 	limits := a.config.Sessions
 	a.sessions, err = session.NewManager(ctx, session.Options{
-		DB: a.db, Network: world.network, Log: a.log, Handlers: []session.Handler{a.mirror.Apply},
+		DB: a.db, Network: world.network, Log: a.log, Handlers: append([]session.Handler{a.mirror.Apply}, a.talkHandlers()...), Events: a.events, Metrics: a.metrics,
 		StartParallel: limits.StartParallel, StartJitter: limits.StartJitter,
-		ReadTimeout: limits.ReadTimeout, WriteTimeout: limits.WriteTimeout,
+		ReadTimeout: limits.ReadTimeout, WriteTimeout: limits.WriteTimeout, TransferTimeout: limits.TransferTimeout,
 		ReadPace:  session.Pace{Rate: limits.ReadRate, Burst: limits.ReadBurst},
 		WritePace: session.Pace{Rate: limits.WriteRate, Burst: limits.WriteBurst}, PaceWait: limits.PaceWait,
 		SilenceLimit: limits.SilenceAfter, ProbeTimeout: limits.ProbeTimeout, DegradedLimit: limits.ReconnectAfter,
@@ -176,6 +208,8 @@ func (a *App) openSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.services.Sessions = a.sessions
+	a.services.Accounts.Attach(a.sessions)
 	a.onClose("sessions", a.sessions.Close)
 	return nil
 }
@@ -192,6 +226,7 @@ func (a *App) apiOptions(tokens *auth.Tokens) api.Options {
 		Limits: api.Limits{
 			Body: int(limits.BodyLimit), Header: int(limits.HeaderLimit),
 			Read: limits.ReadTimeout, Write: limits.WriteTimeout, Idle: limits.IdleTimeout,
+			Transfer: limits.TransferTimeout, Uploads: int64(limits.UploadMemory),
 			Connections: limits.MaxConnections,
 		},
 	}
@@ -210,11 +245,11 @@ func (a *App) Sandbox() *sandbox.Server { return a.sandbox }
 // time; however it ends, everything is closed. It returns nil after a shutdown
 // that was asked for.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.sessions.Start(ctx); err != nil {
-		return errors.Join(err, a.Close())
-	}
-	if err := a.jobs.Start(ctx); err != nil {
-		return errors.Join(err, a.Close())
+	// What the sessions hear may become jobs: those who take them begin first.
+	for _, start := range []func(context.Context) error{a.jobs.Start, a.startWebhooks, a.startMessages, a.sessions.Start} {
+		if err := start(ctx); err != nil {
+			return errors.Join(err, a.Close())
+		}
 	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
@@ -222,6 +257,7 @@ func (a *App) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { failed <- a.server.Serve(a.listener) })
 	running.Go(func() { trim(working) })
+	running.Go(func() { a.media.Store().Run(working) })
 	if a.around.Alone {
 		running.Go(func() { pack(working, trimInterval, a.tried) })
 	}

@@ -8,12 +8,17 @@ import (
 	"muster/internal/queue"
 )
 
-// openJobs makes the durable jobs ready; Run starts them. They end before what
-// they use does.
-func (a *App) openJobs(ctx context.Context, service *groups.Service) (jobs *bulk.Service, err error) {
-	if a.jobs, err = queue.Open(ctx, a.db, a.log); err != nil {
-		return nil, err
+// openQueue opens the job queue, which takes jobs from then on; Run starts it.
+func (a *App) openQueue(ctx context.Context) (err error) {
+	if a.jobs, err = queue.Open(ctx, a.db, a.log); err == nil {
+		err = a.metrics.Register(a.jobs.Metrics())
 	}
+	return err
+}
+
+// openJobs makes the durable jobs ready. They end before what they use does.
+func (a *App) openJobs(service *groups.Service) *bulk.Service {
 	a.onClose("job queue", a.jobs.Stop)
-	return bulk.NewService(bulk.Options{DB: a.db, Groups: service, Queue: a.jobs, Log: a.log}), nil
+	a.services.Bulk = bulk.NewService(bulk.Options{DB: a.db, Groups: service, Queue: a.jobs, Log: a.log})
+	return a.services.Bulk
 }

@@ -97,6 +97,7 @@ const whatsmeow = "go.mau.fi/whatsmeow"
 
 func rules() []rule {
 	domains := []string{"session", "groups", "messages", "webhooks"}
+	dialects := []string{"muster/api/meta", "muster/api/dialog360", "muster/api/zoko", "muster/api/zernio"}
 	return []rule{
 		{why: "a domain does not know its edges", in: domains, tests: true,
 			never: []string{"muster/api", "muster/web", "muster/internal/app", "muster/internal/cli", "muster/internal/config"}},
@@ -118,6 +119,12 @@ func rules() []rule {
 		{why: "the sandbox imports nothing of ours", in: []string{"sandbox"}, never: []string{module}, allowed: []string{"muster/sandbox"}},
 		{why: "only the program and tests run a sandbox", except: []string{"sandbox", "internal/app", "internal/cli"}, never: []string{"muster/sandbox"}},
 		{why: "the store knows no domain", in: []string{"store"}, never: []string{module}, allowed: []string{"muster/store"}},
+		{why: "a domain does not know whose words it is told in", in: append([]string{"internal/event", "api/v1"}, domains...), tests: true, never: dialects},
+		{why: "dialects do not know each other", in: []string{"api/meta"}, tests: true, never: dialects, allowed: []string{"muster/api/meta"}},
+		{why: "dialects do not know each other", in: []string{"api/zoko"}, tests: true, never: dialects, allowed: []string{"muster/api/zoko"}},
+		{why: "dialects do not know each other", in: []string{"api/zernio"}, tests: true, never: dialects, allowed: []string{"muster/api/zernio"}},
+		{why: "360dialog's API is Meta's with another envelope", in: []string{"api/dialog360"}, tests: true, never: dialects, allowed: []string{"muster/api/meta", "muster/api/dialog360"}},
+		{why: "a dialect is not the session-style API in other words", in: []string{"api/meta", "api/dialog360", "api/zoko", "api/zernio"}, never: []string{"muster/api/v1"}},
 		{why: "loggers are passed in", tests: true, never: []string{"github.com/rs/zerolog/log", "log"}, allowed: []string{"log/slog"}},
 	}
 }

@@ -23,7 +23,17 @@ type Config struct {
 	HTTP     HTTP     `key:"http"`
 	Sessions Sessions `key:"sessions"`
 	Groups   Groups   `key:"groups"`
-	Log      Log      `key:"log"`
+	Inbox    Inbox    `key:"inbox"`
+	Media    Media    `key:"media"`
+	Events   Events   `key:"events"`
+	Webhooks Webhooks `key:"webhooks"`
+	Meta     Meta     `key:"meta"`
+	Zoko     Zoko     `key:"zoko"`
+
+	Dialog360 Dialog360 `key:"dialog360"`
+
+	NATS NATS `key:"nats"`
+	Log  Log  `key:"log"`
 }
 
 // Database says where the data is.
@@ -47,29 +57,32 @@ type WA struct {
 
 // HTTP bounds what a request may take.
 type HTTP struct {
-	BodyLimit      Size          `key:"body_limit" doc:"Largest request body. Uploads of pictures have a limit of their own."`
-	HeaderLimit    Size          `key:"header_limit" doc:"Largest request line with all headers."`
-	ReadTimeout    time.Duration `key:"read_timeout" doc:"How long a request may take to arrive."`
-	WriteTimeout   time.Duration `key:"write_timeout" doc:"How long an answer may take to be sent."`
-	IdleTimeout    time.Duration `key:"idle_timeout" doc:"How long a connection may be silent between requests."`
-	MaxConnections int           `key:"max_connections" doc:"How many connections may be open at once."`
+	BodyLimit       Size          `key:"body_limit" doc:"Largest request body. Uploads of pictures have a limit of their own."`
+	HeaderLimit     Size          `key:"header_limit" doc:"Largest request line with all headers."`
+	ReadTimeout     time.Duration `key:"read_timeout" doc:"How long a request may take to arrive."`
+	WriteTimeout    time.Duration `key:"write_timeout" doc:"How long an answer may take to be sent."`
+	TransferTimeout time.Duration `key:"transfer_timeout" doc:"The same two for requests that bring files and answers that are files."`
+	UploadMemory    Size          `key:"upload_memory" doc:"How much memory requests that bring files may take together; one that finds none is told to come again."`
+	IdleTimeout     time.Duration `key:"idle_timeout" doc:"How long a connection may be silent between requests."`
+	MaxConnections  int           `key:"max_connections" doc:"How many connections may be open at once."`
 }
 
 // Sessions configures the linked devices.
 type Sessions struct {
-	StartParallel  int           `key:"start_parallel" doc:"How many sessions connect at once after a start."`
-	StartJitter    time.Duration `key:"start_jitter" doc:"Each session's start waits a random time up to this."`
-	ReadTimeout    time.Duration `key:"read_timeout" doc:"How long WhatsApp may take to answer a question."`
-	WriteTimeout   time.Duration `key:"write_timeout" doc:"How long WhatsApp may take to confirm a change."`
-	ReadRate       float64       `key:"read_rate" doc:"How many questions a second each session may ask WhatsApp, in the long run. Answers from the mirror are not counted."`
-	ReadBurst      int           `key:"read_burst" doc:"How many questions at once, after a quiet time."`
-	WriteRate      float64       `key:"write_rate" doc:"How many changes a second each session may make, messages included, in the long run."`
-	WriteBurst     int           `key:"write_burst" doc:"How many changes at once, after a quiet time."`
-	PaceWait       time.Duration `key:"pace_wait" doc:"How long a request waits for its turn before it is refused with 429."`
-	SettleAfter    time.Duration `key:"settle_after" doc:"A new group whose creation was not answered, and that WhatsApp does not list this much later, was not made."`
-	SilenceAfter   time.Duration `key:"silence_after" doc:"A connected session that received nothing for this long is probed."`
-	ProbeTimeout   time.Duration `key:"probe_timeout" doc:"A session that does not answer the probe for this long is degraded."`
-	ReconnectAfter time.Duration `key:"reconnect_after" doc:"A session that is degraded for this long is reconnected."`
+	StartParallel   int           `key:"start_parallel" doc:"How many sessions connect at once after a start."`
+	StartJitter     time.Duration `key:"start_jitter" doc:"Each session's start waits a random time up to this."`
+	ReadTimeout     time.Duration `key:"read_timeout" doc:"How long WhatsApp may take to answer a question."`
+	WriteTimeout    time.Duration `key:"write_timeout" doc:"How long WhatsApp may take to confirm a change."`
+	TransferTimeout time.Duration `key:"transfer_timeout" doc:"How long a file may take to or from WhatsApp's media servers; 20m is the most."`
+	ReadRate        float64       `key:"read_rate" doc:"How many questions a second each session may ask WhatsApp, in the long run. Answers from the mirror are not counted."`
+	ReadBurst       int           `key:"read_burst" doc:"How many questions at once, after a quiet time."`
+	WriteRate       float64       `key:"write_rate" doc:"How many changes a second each session may make, messages included, in the long run."`
+	WriteBurst      int           `key:"write_burst" doc:"How many changes at once, after a quiet time."`
+	PaceWait        time.Duration `key:"pace_wait" doc:"How long a request waits for its turn before it is refused with 429."`
+	SettleAfter     time.Duration `key:"settle_after" doc:"A new group whose creation was not answered, and that WhatsApp does not list this much later, was not made."`
+	SilenceAfter    time.Duration `key:"silence_after" doc:"A connected session that received nothing for this long is probed."`
+	ProbeTimeout    time.Duration `key:"probe_timeout" doc:"A session that does not answer the probe for this long is degraded."`
+	ReconnectAfter  time.Duration `key:"reconnect_after" doc:"A session that is degraded for this long is reconnected."`
 }
 
 // Groups configures the mirror of the groups and their history.
@@ -77,6 +90,13 @@ type Groups struct {
 	ReconcileEvery time.Duration `key:"reconcile_every" doc:"How often all groups of a connected session are compared with WhatsApp's although nothing seems to be missing. Each wait is up to a quarter shorter or longer."`
 	HistoryAge     time.Duration `key:"history_age" doc:"How long a change stays in the history of its group."`
 	HistoryCount   int           `key:"history_count" doc:"How many changes the history of one group has at most; the oldest are forgotten, within the hour."`
+}
+
+// Events configures the log of what happens to the sessions.
+type Events struct {
+	KeepFor   time.Duration `key:"keep_for" doc:"How long events can be read again."`
+	Keep      int           `key:"keep" doc:"How many events can be read again, of all sessions together; the oldest go first."`
+	StreamLag int           `key:"stream_lag" doc:"A stream's reader is disconnected when so many events come while it takes in a hundred."`
 }
 
 // Log configures the log on standard error.
@@ -109,17 +129,24 @@ func Default() Config {
 		HTTP: HTTP{
 			BodyLimit: 1 << 20, HeaderLimit: 16 << 10,
 			ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+			TransferTimeout: 10 * time.Minute, UploadMemory: 512 << 20,
 			MaxConnections: 4096,
 		},
 		Sessions: Sessions{
 			StartParallel: 16, StartJitter: 250 * time.Millisecond,
-			ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
+			ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, TransferTimeout: 5 * time.Minute,
 			ReadRate: 10, ReadBurst: 60, WriteRate: 5, WriteBurst: 30, PaceWait: 5 * time.Second,
 			SettleAfter:  30 * time.Second,
 			SilenceAfter: 50 * time.Second, ProbeTimeout: 10 * time.Second, ReconnectAfter: 2 * time.Minute,
 		},
-		Groups: Groups{ReconcileEvery: 6 * time.Hour, HistoryAge: 90 * 24 * time.Hour, HistoryCount: 1000},
-		Log:    Log{Level: "info", Format: FormatConsole},
+		Groups:   Groups{ReconcileEvery: 6 * time.Hour, HistoryAge: 90 * 24 * time.Hour, HistoryCount: 1000},
+		Inbox:    defaultInbox(),
+		Media:    defaultMedia(),
+		Events:   Events{KeepFor: 7 * 24 * time.Hour, Keep: 1_000_000, StreamLag: 1000},
+		Webhooks: defaultWebhooks(),
+		Zoko:     defaultZoko(),
+		NATS:     NATS{Stream: "MUSTER", Subject: "muster"},
+		Log:      Log{Level: "info", Format: FormatConsole},
 	}
 }
 

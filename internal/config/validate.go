@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -26,7 +27,7 @@ func (c Config) Validate() error {
 		oneOf("sandbox.world", c.Sandbox.World, WorldDemo, WorldEmpty),
 		oneOf("database.driver", c.Database.Driver, DriverSQLite, DriverPostgres),
 		oneOf("log.format", c.Log.Format, FormatConsole, FormatJSON),
-		c.validateLevel(), c.validateDatabase(), c.validateSimulator(), c.validateToken(),
+		c.validateLevel(), c.validateTransfer(), c.NATS.validate(), c.validateDatabase(), c.validateSimulator(), c.validateToken(),
 	}
 	for _, f := range fields(&c) {
 		problems = append(problems, positive(f))
@@ -35,9 +36,9 @@ func (c Config) Validate() error {
 }
 
 // positive refuses zero, which would switch a bound off, but for the jitter,
-// which is no bound.
+// which is no bound, and for the inbox, of which it keeps nothing.
 func positive(f field) error {
-	if f.key == "sessions.start_jitter" && f.value.Int() == 0 {
+	if slices.Contains([]string{"sessions.start_jitter", "inbox.keep_for", "inbox.keep"}, f.key) && f.value.Int() == 0 {
 		return nil
 	}
 	if !f.value.CanInt() && !f.value.CanFloat() ||
@@ -81,6 +82,16 @@ func oneOf(key, value string, allowed ...string) error {
 func (c Config) validateLevel() error {
 	return oneOf("log.level", c.Log.Level, zerolog.LevelTraceValue, zerolog.LevelDebugValue,
 		zerolog.LevelInfoValue, zerolog.LevelWarnValue, zerolog.LevelErrorValue)
+}
+
+// longestTransfer is what the job queue gives a job before it takes it for lost.
+const longestTransfer = 20 * time.Minute
+
+func (c Config) validateTransfer() error {
+	if c.Sessions.TransferTimeout > longestTransfer {
+		return fmt.Errorf("sessions.transfer_timeout: %v is more than %v", c.Sessions.TransferTimeout, longestTransfer)
+	}
+	return nil
 }
 
 func (c Config) validateDatabase() error {

@@ -219,13 +219,14 @@ func serve(t testing.TB, w *world, dataDir string) *server {
 	return serveOn(t, w, dataDir, store.Options{Driver: store.SQLite})
 }
 
-// serveOn is serve with a database of any kind; that of SQLite is in the data
-// directory.
-func serveOn(t testing.TB, w *world, dataDir string, on store.Options) *server {
+// serveOn is serve with a database of any kind, that of SQLite being in the data
+// directory, and with more environment variables.
+func serveOn(t testing.TB, w *world, dataDir string, on store.Options, env ...string) *server {
 	t.Helper()
 	cmd := command(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", dataDir,
 		"--wa-endpoint", w.endpoint, "--wa-root-key", w.rootKey)
 	cmd.Env = append(os.Environ(), "MUSTER_DATABASE_DRIVER="+on.Driver, "MUSTER_DATABASE_DSN="+on.DSN)
+	cmd.Env = append(cmd.Env, env...)
 	s := &server{process: run(t, cmd)}
 	s.url = s.line(t, `API\s+(http://127\.0\.0\.1:\d+)/api/v1`)[1]
 	return s

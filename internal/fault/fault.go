@@ -42,6 +42,7 @@ const (
 	GroupFull           Code = "group_full"           // the group, or its community, takes nobody else
 	AlreadyMember       Code = "already_member"       // the session's account is in the group already
 	RateLimited         Code = "rate_limited"         // WhatsApp, or our own pacing, asks to wait
+	AccountRestricted   Code = "account_restricted"   // WhatsApp restricts what the account may send
 	Rejected            Code = "rejected"             // WhatsApp refused for a reason of its own
 	NoAnswer            Code = "no_answer"            // a read was not answered in time
 	OutcomeUnknown      Code = "outcome_unknown"      // a change was sent and its answer never came
@@ -57,7 +58,7 @@ func Codes() []Code {
 		Malformed, Invalid, TooLarge, UnsupportedMedia, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, Conflict,
 		SessionNotFound, SessionExists, SessionNotLinked, SessionLinked, SessionNotConnected,
 		GroupNotFound, NotInGroup, NotAdmin, DescriptionConflict,
-		InviteRevoked, InviteInvalid, GroupFull, AlreadyMember, RateLimited, Rejected,
+		InviteRevoked, InviteInvalid, GroupFull, AlreadyMember, RateLimited, AccountRestricted, Rejected,
 		NoAnswer, OutcomeUnknown, Unavailable, Internal,
 	}
 }

@@ -13,38 +13,46 @@ type orientation uint16
 
 const upright orientation = 1
 
-// turn sets a square upright.
-func (o orientation) turn(square *image.RGBA) image.Image {
+// lies tells whether the upright picture is as wide as the stored one is high.
+func (o orientation) lies() bool { return o >= 5 && o <= 8 }
+
+// turn sets a picture upright.
+func (o orientation) turn(stored *image.RGBA) image.Image {
 	if o <= upright || o > 8 {
-		return square
+		return stored
 	}
-	last := square.Bounds().Dx() - 1
-	turned := image.NewRGBA(square.Bounds())
-	for y := 0; y <= last; y++ {
-		for x := 0; x <= last; x++ {
-			turned.SetRGBA(x, y, square.RGBAAt(o.source(x, y, last)))
+	size := stored.Bounds().Size()
+	bounds := stored.Bounds()
+	if o.lies() {
+		bounds = image.Rect(0, 0, size.Y, size.X)
+	}
+	turned := image.NewRGBA(bounds)
+	for y := range bounds.Dy() {
+		for x := range bounds.Dx() {
+			turned.SetRGBA(x, y, stored.RGBAAt(o.source(x, y, size.X-1, size.Y-1)))
 		}
 	}
 	return turned
 }
 
-// source is where in the stored picture a pixel of the upright one is.
-func (o orientation) source(x, y, last int) (int, int) {
+// source is where in the stored picture a pixel of the upright one is; right
+// and bottom are the stored picture's last column and row.
+func (o orientation) source(x, y, right, bottom int) (int, int) {
 	switch o {
 	case 2: // mirrored
-		return last - x, y
+		return right - x, y
 	case 3: // upside down
-		return last - x, last - y
+		return right - x, bottom - y
 	case 4:
-		return x, last - y
+		return x, bottom - y
 	case 5:
 		return y, x
 	case 6: // lying on its left side
-		return y, last - x
+		return y, bottom - x
 	case 7:
-		return last - y, last - x
+		return right - y, bottom - x
 	case 8: // lying on its right side
-		return last - y, x
+		return right - y, x
 	}
 	return x, y
 }

@@ -1,5 +1,6 @@
-// Package picture makes group pictures: squares in JPEG, of the size that
-// WhatsApp's own clients send, out of whatever JPEG or PNG somebody uploads.
+// Package picture makes group pictures (squares in JPEG, of the size that
+// WhatsApp's own clients send) and thumbnails out of whatever JPEG or PNG
+// somebody uploads.
 package picture
 
 import (
@@ -38,17 +39,18 @@ const field = "image"
 
 // format is one of the two kinds of file.
 type format struct {
-	magic  string
-	config func([]byte) (image.Config, error)
-	decode func([]byte) (image.Image, error)
+	magic    string
+	mimetype string
+	config   func([]byte) (image.Config, error)
+	decode   func([]byte) (image.Image, error)
 }
 
 func formats() []format {
 	return []format{
-		{"\xff\xd8\xff",
+		{"\xff\xd8\xff", "image/jpeg",
 			func(data []byte) (image.Config, error) { return jpeg.DecodeConfig(bytes.NewReader(data)) },
 			func(data []byte) (image.Image, error) { return jpeg.Decode(bytes.NewReader(data)) }},
-		{"\x89PNG\r\n\x1a\n",
+		{"\x89PNG\r\n\x1a\n", "image/png",
 			func(data []byte) (image.Config, error) { return png.DecodeConfig(bytes.NewReader(data)) },
 			func(data []byte) (image.Image, error) { return png.Decode(bytes.NewReader(data)) }},
 	}
@@ -65,46 +67,60 @@ func formatOf(data []byte) (format, bool) {
 	return format{}, false
 }
 
+// bounds are what a picture may have, and the field that errors name.
+type bounds struct {
+	field         string
+	bytes, pixels int
+}
+
+func groupBounds() bounds { return bounds{field: field, bytes: MaxBytes, pixels: MaxPixels} }
+
 // Check tells whether the data may be a picture that Square accepts, without
 // decoding it: fault too_large, unsupported_media, or invalid for the
 // dimensions and for what cannot be read.
 func Check(data []byte) error {
-	switch _, known := formatOf(data); {
+	_, _, err := groupBounds().check(data)
+	return err
+}
+
+// check also gives the format and the dimensions that the file claims.
+func (b bounds) check(data []byte) (format, image.Config, error) {
+	f, known := formatOf(data)
+	switch {
 	case len(data) == 0:
-		return fault.Field(field, "is empty")
-	case len(data) > MaxBytes:
-		return tooLarge(len(data))
+		return f, image.Config{}, fault.Field(b.field, "is empty")
+	case len(data) > b.bytes:
+		return f, image.Config{}, fault.New(fault.TooLarge, "the picture has %d bytes; %d are the most", len(data), b.bytes)
 	case !known:
-		return fault.New(fault.UnsupportedMedia, "the picture is neither a JPEG nor a PNG")
+		return f, image.Config{}, fault.New(fault.UnsupportedMedia, "the picture is neither a JPEG nor a PNG")
 	}
-	f, _ := formatOf(data)
 	config, err := f.config(data)
 	switch {
 	case err != nil:
-		return unreadable(err)
+		return f, config, b.unreadable(err)
 	case config.Width <= 0 || config.Height <= 0:
-		return fault.Field(field, "has no pixels")
-	case config.Width > MaxSide || config.Height > MaxSide || config.Width*config.Height > MaxPixels:
-		return fault.Field(field, "has %d by %d pixels; at most %d million pixels and %d on a side are accepted",
-			config.Width, config.Height, MaxPixels/1_000_000, MaxSide)
+		return f, config, fault.Field(b.field, "has no pixels")
+	case config.Width > MaxSide || config.Height > MaxSide || config.Width*config.Height > b.pixels:
+		return f, config, fault.Field(b.field, "has %d by %d pixels; at most %d million pixels and %d on a side are accepted",
+			config.Width, config.Height, b.pixels/1_000_000, MaxSide)
 	}
 	if data[0] == 0xff && bytes.Count(data, []byte("\xff\xda")) > MaxScans { // the marker occurs nowhere else
-		return fault.Field(field, "is a JPEG of more than %d scans", MaxScans)
+		return f, config, fault.Field(b.field, "is a JPEG of more than %d scans", MaxScans)
 	}
-	return nil
+	return f, config, nil
 }
 
 // Square turns a JPEG or PNG into a JPEG of Side by Side pixels: the middle of
 // the picture, upright, and on white where it was transparent. It returns what
 // Check does, and invalid for what is damaged further in.
 func Square(data []byte) ([]byte, error) {
-	if err := Check(data); err != nil {
+	f, _, err := groupBounds().check(data)
+	if err != nil {
 		return nil, err
 	}
-	f, _ := formatOf(data)
 	full, err := f.decode(data)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, groupBounds().unreadable(err)
 	}
 	square := image.NewRGBA(image.Rect(0, 0, Side, Side))
 	draw.Draw(square, square.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
@@ -123,10 +139,6 @@ func middle(r image.Rectangle) image.Rectangle {
 	return image.Rectangle{Min: corner, Max: corner.Add(image.Pt(side, side))}
 }
 
-func tooLarge(size int) error {
-	return fault.New(fault.TooLarge, "the picture has %d bytes; %d are the most", size, MaxBytes)
-}
-
-func unreadable(err error) error {
-	return fault.Field(field, "is damaged: it begins like a picture and cannot be read").Because(err)
+func (b bounds) unreadable(err error) error {
+	return fault.Field(b.field, "is damaged: it begins like a picture and cannot be read").Because(err)
 }

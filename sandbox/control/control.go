@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"muster/sandbox/phone"
 	"muster/sandbox/service"
 	"muster/sandbox/stanza"
 )
@@ -78,7 +79,8 @@ func problem(err error) error {
 			status = http.StatusUnprocessableEntity
 		}
 		return huma.NewError(status, "the service refuses: "+refused.Error())
-	case errors.Is(err, service.ErrUnknownPhone), errors.Is(err, service.ErrUnknownGroup), errors.Is(err, service.ErrUnknownDevice):
+	case errors.Is(err, service.ErrUnknownPhone), errors.Is(err, service.ErrUnknownGroup), errors.Is(err, service.ErrUnknownDevice),
+		errors.Is(err, service.ErrUnknownMessage), errors.Is(err, phone.ErrNoFile):
 		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, service.ErrPhoneExists), errors.Is(err, service.ErrTooManyDevices), errors.Is(err, service.ErrLinkRefused):
 		return huma.Error409Conflict(err.Error())

@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"go.mau.fi/whatsmeow/types"
 
-	"muster/sandbox/phone"
 	"muster/sandbox/service"
 )
 
@@ -31,6 +30,8 @@ type newPhone struct {
 	GroupAdd   string `json:"privacy_groupadd,omitempty" enum:"all,contacts,none" doc:"Who may add it to groups; absent: all"`
 	OnWhatsApp *bool  `json:"on_whatsapp,omitempty" doc:"false: a number without an account; absent: true"`
 	Business   bool   `json:"business,omitempty"`
+	Off        bool   `json:"off,omitempty" doc:"Switched off: others encrypt for it, and what they send it is lost"`
+	StandIns   int    `json:"stand_ins,omitempty" minimum:"0" maximum:"4" doc:"Companions that exist by their keys alone: what is sent to them is lost"`
 }
 
 type linkBody struct {
@@ -46,35 +47,12 @@ type unlinkBody struct {
 	Device string `json:"device,omitempty" doc:"Device JID; absent: every companion"`
 }
 
-type textBody struct {
-	To   string `json:"to" doc:"Phone number, person's JID or group JID"`
-	Text string `json:"text" minLength:"1" maxLength:"65536"`
-}
-
-type sent struct {
-	ID string `json:"id"`
-}
-
-type message struct {
-	ID        string `json:"id"`
-	From      string `json:"from" doc:"Sender's device JID"`
-	Number    string `json:"from_number,omitempty" doc:"Sender's phone number, where known"`
-	Chat      string `json:"chat" doc:"Group JID, or the sender's"`
-	Kind      string `json:"type" doc:"text, image, reaction and so on"`
-	Text      string `json:"text"`
-	Timestamp int64  `json:"timestamp" doc:"UNIX seconds"`
-}
-
-type messageList struct {
-	Messages []message `json:"messages"`
-}
-
 func registerPhones(api huma.API, world *service.World) {
 	huma.Register(api, operation("add-phone", http.MethodPost, "/phones", "Make a phone", http.StatusCreated),
 		func(_ context.Context, in *struct{ Body newPhone }) (*body[service.PhoneInfo], error) {
 			return reply(world.AddPhone(service.PhoneOptions{
 				Number: in.Body.Number, Name: in.Body.Name, GroupAdd: in.Body.GroupAdd, Business: in.Body.Business,
-				NotOnWhatsApp: in.Body.OnWhatsApp != nil && !*in.Body.OnWhatsApp,
+				NotOnWhatsApp: in.Body.OnWhatsApp != nil && !*in.Body.OnWhatsApp, Off: in.Body.Off, StandIns: in.Body.StandIns,
 			}))
 		})
 	huma.Register(api, operation("list-phones", http.MethodGet, "/phones", "Every phone, with its devices and groups", 0),
@@ -139,31 +117,4 @@ func registerLinks(api huma.API, world *service.World) {
 		}) (*body[success], error) {
 			return done(world.Befriend(in.Number, in.Body.Number))
 		})
-}
-
-func registerMessages(api huma.API, world *service.World) {
-	huma.Register(api, operation("send-text", http.MethodPost, "/phones/{number}/messages", "Send a text from the phone, encrypted", 0),
-		func(_ context.Context, in *struct {
-			PhonePath
-			Body textBody
-		}) (*body[sent], error) {
-			id, err := world.SendText(in.Number, in.Body.To, in.Body.Text)
-			return reply(sent{ID: id}, err)
-		})
-	huma.Register(api, operation("list-messages", http.MethodGet, "/phones/{number}/messages", "What the phone received and decrypted, oldest first", 0),
-		func(_ context.Context, in *PhonePath) (*body[messageList], error) {
-			inbox, err := world.Inbox(in.Number)
-			list := messageList{Messages: make([]message, 0, len(inbox))}
-			for _, m := range inbox {
-				list.Messages = append(list.Messages, show(world, m))
-			}
-			return reply(list, err)
-		})
-}
-
-func show(world *service.World, m phone.Received) message {
-	return message{
-		ID: m.ID, From: m.From.String(), Number: world.NumberOf(m.From), Chat: m.Chat.String(),
-		Kind: m.Kind, Text: m.Text, Timestamp: m.At.Unix(),
-	}
 }

@@ -16,6 +16,7 @@ const (
 	KindContact    = "contact"
 	KindReaction   = "reaction"
 	KindPoll       = "poll"
+	KindVote       = "poll_vote"
 	KindInvite     = "group_invite"
 	KindPin        = "pin"
 	KindRevoke     = "revoke"
@@ -75,8 +76,10 @@ func classify(m *waE2E.Message) string {
 		return KindContact
 	case m.ReactionMessage != nil, m.EncReactionMessage != nil:
 		return KindReaction
-	case pollName(m) != nil, m.PollUpdateMessage != nil:
+	case pollIn(m) != nil:
 		return KindPoll
+	case m.PollUpdateMessage != nil:
+		return KindVote
 	case m.GroupInviteMessage != nil:
 		return KindInvite
 	case m.PinInChatMessage != nil:
@@ -127,8 +130,12 @@ func text(m *waE2E.Message) string {
 		return m.ReactionMessage.GetText()
 	case m.GroupInviteMessage != nil:
 		return m.GroupInviteMessage.GetCaption()
-	case pollName(m) != nil:
-		return *pollName(m)
+	case pollIn(m) != nil:
+		return pollIn(m).GetName()
+	case m.LocationMessage != nil:
+		return m.LocationMessage.GetComment()
+	case m.LiveLocationMessage != nil:
+		return m.LiveLocationMessage.GetCaption()
 	case m.GetProtocolMessage().GetEditedMessage() != nil:
 		// An edit never holds another one; its text is taken as it stands.
 		edited := unwrap(m.ProtocolMessage.EditedMessage)
@@ -139,33 +146,14 @@ func text(m *waE2E.Message) string {
 	return ""
 }
 
-// pollName is the question of a poll, in whichever version of the message.
-func pollName(m *waE2E.Message) *string {
-	for _, poll := range []*waE2E.PollCreationMessage{m.PollCreationMessage, m.PollCreationMessageV2, m.PollCreationMessageV3} {
+// pollIn is the poll of a message, in whichever version, or nil.
+func pollIn(m *waE2E.Message) *waE2E.PollCreationMessage {
+	for _, poll := range []*waE2E.PollCreationMessage{
+		m.GetPollCreationMessage(), m.GetPollCreationMessageV2(), m.GetPollCreationMessageV3(), m.GetPollCreationMessageV5(), m.GetPollCreationMessageV6(),
+	} {
 		if poll != nil {
-			name := poll.GetName()
-			return &name
+			return poll
 		}
 	}
 	return nil
-}
-
-// mediaType is the value of <enc mediatype>; "" for what has none.
-func mediaType(m *waE2E.Message) string {
-	switch classify(m) {
-	case KindImage:
-		return "image"
-	case KindVideo:
-		return "video"
-	case KindAudio:
-		if unwrap(m).AudioMessage.GetPTT() {
-			return "ptt"
-		}
-		return "audio"
-	case KindDocument:
-		return "document"
-	case KindSticker:
-		return "sticker"
-	}
-	return ""
 }

@@ -30,6 +30,8 @@ type Received struct {
 	Message *waE2E.Message
 	Text    string // what a person would read of it, "" for much
 	Kind    string // one of the Kind constants
+	// Content is all that the message says.
+	Content Content
 }
 
 // Decrypt opens every <enc> of a message for this phone: first what is
@@ -193,5 +195,6 @@ func (p *Phone) describe(r *Received, content *waE2E.Message) {
 		}
 		content = sent.GetMessage()
 	}
-	r.Message, r.Kind, r.Text = content, classify(content), text(content)
+	r.Message, r.Content = content, Read(content)
+	r.Kind, r.Text = r.Content.Kind, r.Content.Text
 }

@@ -21,8 +21,10 @@ type Account struct {
 	// OnWhatsApp is false for a number that exists only to be asked about.
 	OnWhatsApp bool
 	Business   bool
-	Phone      *phone.Phone
-	Devices    map[uint16]*Device // companions; 0 is never among them
+	// Off phones are switched off: what is sent to them is lost.
+	Off     bool
+	Phone   *phone.Phone
+	Devices map[uint16]*Device // companions; 0 is never among them
 	// Unconfirmed devices have their credentials, but their clients have not
 	// said so yet. They take part in nothing until they do, or sign in.
 	Unconfirmed map[uint16]*Device
@@ -37,6 +39,11 @@ type Account struct {
 	AppState    map[string]*Collection
 	// Inbox is what the phone received and could read, oldest first, bounded.
 	Inbox []phone.Received
+	// seen names the messages in the inbox; nil until it is needed.
+	seen map[messageName]bool
+	// receipts are what the phone was told about its account's messages, oldest
+	// first, bounded. Like connections they do not outlive the process.
+	receipts []Receipt
 	// asked counts how often the phone asked for messages it could not read.
 	asked map[askedAgain]int
 }

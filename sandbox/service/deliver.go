@@ -25,6 +25,9 @@ const queueLimit = 20000
 
 // enqueue keeps a stanza until the device acknowledges it.
 func (w *World) enqueue(d *Device, node stanza.Node) {
+	if d.StandIn {
+		return
+	}
 	d.Queue = append(d.Queue, Queued{
 		Class: node.Tag, ID: stanza.Text(&node, "id"),
 		Participant: stanza.Text(&node, "participant"), At: w.opts.Now(), Node: node,

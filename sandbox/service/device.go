@@ -25,6 +25,8 @@ type Device struct {
 	held []string
 	// Introduced devices have had the phone's welcome.
 	Introduced bool
+	// StandIn devices are nobody's: what is sent to them is lost.
+	StandIn bool
 	// sent are the device's last messages, in case it repeats them, and answered
 	// the last answers to its requests.
 	sent     []sentMessage

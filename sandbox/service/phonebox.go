@@ -25,7 +25,7 @@ type askedAgain struct {
 // cannot read it with a retry receipt; but not before phonesAnswer.
 func (w *World) phoneReceives(a *Account, message stanza.Node) {
 	from, chat, ok := w.messageSource(&message)
-	if !ok {
+	if !ok || a.Off {
 		return
 	}
 	received, err := a.Phone.Decrypt(from, chat, &message)
@@ -87,11 +87,47 @@ func (w *World) phoneReads(a *Account, received phone.Received, message *stanza.
 		w.thenAnswer(func() { w.phoneServes(a, received) })
 		return
 	}
-	if len(a.Inbox) >= inboxLimit {
-		a.Inbox = append(a.Inbox[:0:0], a.Inbox[len(a.Inbox)-inboxLimit+1:]...)
+	if a.keep(received) {
+		w.openVote(a, &a.Inbox[len(a.Inbox)-1])
+		w.touch()
+	}
+}
+
+// keep puts a message into the inbox, unless it is there: a message that comes
+// again under its id, from whichever device of its author, is the same message
+// to a phone, whatever it says.
+func (a *Account) keep(received phone.Received) (isNew bool) {
+	if a.seen == nil {
+		a.seen = make(map[messageName]bool, len(a.Inbox))
+		for i := range a.Inbox {
+			a.seen[nameOf(&a.Inbox[i])] = true
+		}
+	}
+	name := nameOf(&received)
+	if a.seen[name] {
+		return false
+	}
+	a.seen[name] = true
+	if over := len(a.Inbox) - inboxLimit + 1; over > 0 {
+		for i := range a.Inbox[:over] {
+			delete(a.seen, nameOf(&a.Inbox[i]))
+		}
+		clear(a.Inbox[:over]) // the array behind lives on until it is full
+		a.Inbox = a.Inbox[over:]
 	}
 	a.Inbox = append(a.Inbox, received)
-	w.touch()
+	return true
+}
+
+// messageName is what tells messages apart: ids are only unique to their author
+// and chat.
+type messageName struct {
+	chat, author types.JID
+	id           string
+}
+
+func nameOf(m *phone.Received) messageName {
+	return messageName{m.Chat.ToNonAD(), m.From.ToNonAD(), m.ID}
 }
 
 // phoneReply sends a receipt for a message to where it came from. Without
@@ -165,6 +201,9 @@ func (w *World) phoneResends(a *Account, requester party, receipt stanza.Node) {
 		return
 	}
 	message := stanza.Node{Tag: "message", Attrs: stanza.Attrs{"id": request.ID, "type": "text"}, Content: []stanza.Node{enc}}
+	if _, sent, ok := a.Phone.Recall(request.ID); ok {
+		phone.Label(&message, sent)
+	}
 	from, _ := stanza.JID(&receipt, "from")
 	message.Attrs["to"] = from
 	for _, name := range []string{"participant", "recipient"} {

@@ -31,6 +31,13 @@ type PhoneOptions struct {
 	// NotOnWhatsApp makes a number that has no account.
 	NotOnWhatsApp bool
 	Business      bool
+	// Off makes a phone that is switched off: others encrypt for it, and what
+	// they send it is lost. Nor does it answer companions that are linked to it.
+	Off bool
+	// StandIns is how many companions it has from the start, 0 to 4, that exist
+	// by their keys alone: what is sent to them is lost. With them and with
+	// phones that are off, groups of hundreds of devices cost next to nothing.
+	StandIns int
 }
 
 // PhoneInfo is a phone seen from outside.
@@ -42,6 +49,7 @@ type PhoneInfo struct {
 	GroupAdd   string       `json:"privacy_groupadd"`
 	OnWhatsApp bool         `json:"on_whatsapp"`
 	Business   bool         `json:"business"`
+	Off        bool         `json:"off" doc:"Switched off"`
 	Devices    []DeviceInfo `json:"devices" doc:"Linked companions"`
 	Groups     []string     `json:"groups" doc:"JIDs of the groups it is in"`
 }
@@ -54,6 +62,7 @@ type DeviceInfo struct {
 	Online   bool   `json:"online"`
 	LinkedAt int64  `json:"linked_at"`
 	Queued   int    `json:"queued" doc:"Stanzas it has not acknowledged"`
+	StandIn  bool   `json:"stand_in" doc:"Exists by its keys alone"`
 }
 
 var numberForm = regexp.MustCompile(`^\+?[1-9][0-9]{6,14}$`)
@@ -85,6 +94,9 @@ func (w *World) AddPhone(o PhoneOptions) (PhoneInfo, error) {
 	if err != nil {
 		return PhoneInfo{}, err
 	}
+	if err = w.addStandIns(a, o.StandIns); err != nil {
+		return PhoneInfo{}, err
+	}
 	w.accounts[a.LID.User] = a
 	w.byNumber[number] = a
 	w.commit()
@@ -98,7 +110,7 @@ func (w *World) newAccount(number string, o PhoneOptions) (*Account, error) {
 		return nil, fmt.Errorf("make the phone's keys: %w", err)
 	}
 	return &Account{
-		PN: pn, LID: lid, Name: o.Name, Created: w.opts.Now(), OnWhatsApp: !o.NotOnWhatsApp, Business: o.Business,
+		PN: pn, LID: lid, Name: o.Name, Created: w.opts.Now(), OnWhatsApp: !o.NotOnWhatsApp, Business: o.Business, Off: o.Off,
 		Phone: signal, Devices: map[uint16]*Device{}, Unconfirmed: map[uint16]*Device{}, NextDevice: 1,
 		Talked:   map[string]bool{},
 		Privacy:  defaultPrivacy(o.GroupAdd),
@@ -181,13 +193,13 @@ func (w *World) byPhone(number string) (*Account, error) {
 func (w *World) info(a *Account) PhoneInfo {
 	out := PhoneInfo{
 		Number: a.PN.User, Name: a.Name, JID: a.PN.String(), LID: a.LID.String(),
-		GroupAdd: a.Privacy["groupadd"], OnWhatsApp: a.OnWhatsApp, Business: a.Business,
+		GroupAdd: a.Privacy["groupadd"], OnWhatsApp: a.OnWhatsApp, Business: a.Business, Off: a.Off,
 		Devices: []DeviceInfo{}, Groups: []string{},
 	}
 	for _, d := range a.companions() {
 		out.Devices = append(out.Devices, DeviceInfo{
 			JID: d.PNJID().String(), LID: d.LIDJID().String(), Platform: d.Platform,
-			Online: d.online(), LinkedAt: d.Linked.Unix(), Queued: len(d.Queue),
+			Online: d.online(), LinkedAt: d.Linked.Unix(), Queued: len(d.Queue), StandIn: d.StandIn,
 		})
 	}
 	for _, jid := range w.groups.GroupsOf(a.LID) {

@@ -102,6 +102,7 @@ func (w *World) receiptToGroup(reader party, to types.JID, node *stanza.Node) {
 	case a != reader.account:
 		if stanza.Text(node, "type") != receiptReadSelf {
 			w.tellCompanions(a, 0, receipt)
+			w.phoneHears(a, reader, to, node)
 		}
 		if isRead(node) {
 			own := receipt
@@ -136,6 +137,7 @@ func (w *World) receiptToPerson(reader party, to types.JID, node *stanza.Node) {
 	if stanza.Text(node, "type") != receiptReadSelf && !author.blocks(reader.account) {
 		addAlternative(receipt.Attrs, "sender", reader.account, lid)
 		w.tellCompanions(author, 0, receipt)
+		w.phoneHears(author, reader, reader.account.LID, node)
 	}
 	if isRead(node) {
 		own := w.receiptCopy(node)

@@ -55,6 +55,7 @@ type accountState struct {
 	Created    time.Time       `json:"created"`
 	OnWhatsApp bool            `json:"on_whatsapp"`
 	Business   bool            `json:"business,omitempty"`
+	Off        bool            `json:"off,omitempty"`
 	Phone      json.RawMessage `json:"phone"`
 	Devices    []deviceState   `json:"devices,omitempty"`
 	// Unconfirmed devices may still sign in; see Account.
@@ -87,6 +88,7 @@ type deviceState struct {
 	Linked     time.Time     `json:"linked"`
 	LastSeen   time.Time     `json:"last_seen"`
 	Introduced bool          `json:"introduced,omitempty"`
+	StandIn    bool          `json:"stand_in,omitempty"`
 	Keys       keysState     `json:"keys"`
 	Queue      []queuedState `json:"queue,omitempty"`
 }
@@ -163,7 +165,7 @@ func saveAccount(a *Account) (accountState, error) {
 		PN: a.PN, LID: a.LID, Name: a.Name, Created: a.Created, OnWhatsApp: a.OnWhatsApp,
 		Business: a.Business, Phone: signal, NextDevice: a.NextDevice, Privacy: a.Privacy,
 		Blocked: a.Blocked, Contacts: a.Contacts, About: a.About, AboutAt: a.AboutAt,
-		AppState: a.AppState, Passkey: a.Passkey, Talked: a.Talked,
+		AppState: a.AppState, Passkey: a.Passkey, Talked: a.Talked, Off: a.Off,
 	}
 	for _, m := range a.Inbox {
 		raw, err := proto.Marshal(m.Message)
@@ -189,7 +191,7 @@ func saveDevices(devices map[uint16]*Device) ([]deviceState, error) {
 		d := devices[id]
 		saved := deviceState{
 			ID: d.ID, Noise: d.Noise[:], Identity: d.Identity[:], KeyIndex: d.KeyIndex, Platform: d.Platform,
-			Linked: d.Linked, LastSeen: d.LastSeen, Introduced: d.Introduced, Keys: saveKeys(&d.Keys),
+			Linked: d.Linked, LastSeen: d.LastSeen, Introduced: d.Introduced, StandIn: d.StandIn, Keys: saveKeys(&d.Keys),
 		}
 		for _, q := range d.Queue {
 			raw, err := waBinary.Marshal(q.Node)
@@ -278,12 +280,15 @@ func (w *World) loadAccount(in accountState) (*Account, error) {
 		Business: in.Business, Phone: signal, Devices: map[uint16]*Device{}, NextDevice: in.NextDevice,
 		Privacy: orEmpty(in.Privacy), Blocked: orEmpty(in.Blocked), Contacts: orEmpty(in.Contacts),
 		About: in.About, AboutAt: in.AboutAt, AppState: orEmpty(in.AppState),
-		Unconfirmed: map[uint16]*Device{}, Passkey: in.Passkey, Talked: orEmpty(in.Talked),
+		Unconfirmed: map[uint16]*Device{}, Passkey: in.Passkey, Off: in.Off, Talked: orEmpty(in.Talked),
 	}
 	for _, saved := range in.Inbox {
 		saved.Message = new(waE2E.Message)
 		if err := proto.Unmarshal(saved.Proto, saved.Message); err != nil {
 			return nil, fmt.Errorf("received %s: %w", saved.ID, err)
+		}
+		if saved.Content.Kind == "" { // written by an older version
+			saved.Content = phone.Read(saved.Message)
 		}
 		a.Inbox = append(a.Inbox, saved.Received)
 	}
@@ -315,7 +320,7 @@ func loadDevice(a *Account, in deviceState) (*Device, error) {
 	d := &Device{
 		ID: in.ID, Account: a, Noise: [32]byte(in.Noise), Identity: [32]byte(in.Identity),
 		KeyIndex: in.KeyIndex, Platform: in.Platform, Linked: in.Linked, LastSeen: in.LastSeen,
-		Introduced: in.Introduced, Keys: keys,
+		Introduced: in.Introduced, StandIn: in.StandIn, Keys: keys,
 	}
 	for _, q := range in.Queue {
 		node, err := unmarshalNode(q.Node)
