@@ -247,8 +247,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestSeedGaps has what 360dialog's pages leave open.
-func TestSeedGaps(t *testing.T) {
+// TestGaps has what 360dialog's pages leave open.
+func TestGaps(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *config.Config) { c.Dialog360.AddParticipants = true })
 	jid := r.group(sandbox.GroupOptions{Name: "Gaps"})

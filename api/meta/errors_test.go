@@ -149,6 +149,33 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestErrorsOnTheWay has the rows of errors that are not answers: partial success,
+// and groups that were not made.
+func TestErrorsOnTheWay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.people(ann)
+	t.Run("131201", func(t *testing.T) {
+		r := r.with(t)
+		jid := r.group(sandbox.GroupOptions{Name: "Partly", Settings: on()})
+		r.ask(ann, jid)
+		ids := append(r.asked(jid, 1), "bm90IGFuIGlk")
+		x := r.call(http.MethodPost, id(jid)+"/join_requests", whatsapp(object{"join_requests": ids})).Want(t, http.StatusPartialContent)
+		if !strings.Contains(string(x.Answer), `"errors":[{"code":131201,`) || !strings.Contains(string(x.Answer), `"code":131213,`) {
+			t.Errorf("the answer is %s", x.Answer)
+		}
+	})
+	t.Run("131214", func(t *testing.T) {
+		r := r.with(t)
+		r.fault(sandbox.Fault{Match: sandbox.FaultMatch{XMLNS: "w:g2", Child: "create"}, Effect: sandbox.FaultEffect{Error: 403}, Count: 1})
+		_, request := r.make("Not allowed")
+		i, _ := r.told("the failure", func(i item) bool { return i.RequestID == request })
+		if !strings.Contains(string(i.raw), `"errors":[{"code":131214,`) || i.GroupID != "" {
+			t.Errorf("the webhook has %s", i.raw)
+		}
+	})
+}
+
 // foreign is a group of somebody else that the account is only a member of.
 func (r *rig) foreign() string {
 	r.Helper()

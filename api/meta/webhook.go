@@ -94,7 +94,7 @@ func (s sender) about() about {
 // told by itself.
 func (s sender) values(e event.Event) (field string, values []any, err error) {
 	switch e.Type {
-	case event.MessageReceived, event.MessageSent, event.MessageReceipt, event.MessageReaction:
+	case event.MessageReceived, event.MessageSent, event.MessageFailed, event.MessageReceipt, event.MessageReaction:
 		values, err = s.messages(e)
 		return messagesField, values, err
 	case event.RequestFinished:

@@ -208,10 +208,14 @@ func (s sender) joinRequests(e event.Event) (field string, items []item, err err
 	for _, who := range data.Participants {
 		i := s.item(e, kind)
 		i.Reason, i.member = byLink, personOf(who.PhoneNumber, who.LID)
-		i.JoinRequestID = requestID(groups.Identity{JID: who.JID, PhoneNumber: who.PhoneNumber, LID: who.LID}, e.Group)
+		i.JoinRequestID = requestID(identityOf(who), e.Group)
 		items = append(items, i)
 	}
 	return participantsField, items, nil
+}
+
+func identityOf(who event.Person) groups.Identity {
+	return groups.Identity{JID: who.JID, PhoneNumber: who.PhoneNumber, LID: who.LID}
 }
 
 // outcome tells what has come of a request of this API.

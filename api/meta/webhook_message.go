@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muster/internal/event"
+	"muster/internal/fault"
 )
 
 type messageValue struct {
@@ -105,6 +106,8 @@ type status struct {
 	RecipientID   string `json:"recipient_id"`
 	RecipientType string `json:"recipient_type,omitempty"`
 	Participant   string `json:"recipient_participant_id,omitempty"`
+
+	Errors []errorItem `json:"errors,omitempty"`
 }
 
 // manyTimes is what WhatsApp calls frequently forwarded.
@@ -116,16 +119,10 @@ func (s sender) messages(e event.Event) ([]any, error) {
 	switch e.Type {
 	case event.MessageReceipt:
 		return s.receipt(e)
+	case event.MessageFailed:
+		return s.failed(e)
 	case event.MessageReaction:
-		var data event.Reaction
-		if err := e.Decode(&data); err != nil || data.Actor.PhoneNumber == s.number {
-			return nil, err
-		}
-		m := s.message(data.MessageKey, data.Actor, data.Timestamp)
-		// A reaction is a message of its own at Meta's, whose id is not known here.
-		m.ID = messageID(data.Chat, data.MessageID+"-"+userOf(data.Actor.JID), false)
-		m.Type, m.Reaction = "reaction", &seenReaction{MessageID: messageID(data.Chat, data.MessageID, data.FromMe), Emoji: data.Emoji}
-		return s.incoming(m, data.Actor), nil
+		return s.reaction(e)
 	}
 	var data event.Message
 	if err := e.Decode(&data); err != nil {
@@ -138,6 +135,30 @@ func (s sender) messages(e event.Event) ([]any, error) {
 	m.ID = messageID(data.Chat, data.MessageID, false)
 	m.fill(data, s.number)
 	return s.incoming(m, data.Sender), nil
+}
+
+// reaction tells of a reaction, which at Meta's is a message of its own; its id
+// is not known here.
+func (s sender) reaction(e event.Event) ([]any, error) {
+	var data event.Reaction
+	if err := e.Decode(&data); err != nil || data.Actor.PhoneNumber == s.number {
+		return nil, err
+	}
+	m := s.message(data.MessageKey, data.Actor, data.Timestamp)
+	m.ID = messageID(data.Chat, data.MessageID+"-"+userOf(data.Actor.JID), false)
+	m.Type, m.Reaction = "reaction", &seenReaction{MessageID: messageID(data.Chat, data.MessageID, data.FromMe), Emoji: data.Emoji}
+	return s.incoming(m, data.Actor), nil
+}
+
+// failed tells of a message that was given up.
+func (s sender) failed(e event.Event) ([]any, error) {
+	var data event.Failed
+	if err := e.Decode(&data); err != nil {
+		return nil, err
+	}
+	one := s.status(data.Chat, data.MessageID, "failed", unix(data.Timestamp))
+	one.Errors = []errorItem{problemOf(fault.New(fault.Code(data.ErrorCode), "%s", data.Error)).item()}
+	return []any{messageValue{about: s.about(), Statuses: []status{one}}}, nil
 }
 
 func (s sender) message(key event.MessageKey, from event.Person, at int64) message {
